@@ -1,0 +1,98 @@
+/** `npm test`: types, format, lint, unit, embedded and lab tests, in this order; ends with `N passed, N failed`. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { execa } from 'execa'
+import { z } from 'zod'
+
+interface Count {
+  passed: number
+  failed: number
+}
+
+const Report = z.object({
+  success: z.boolean(),
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+})
+
+const inCi = (process.env['CI'] ?? '') !== ''
+const total: Count = { passed: 0, failed: 0 }
+
+await stage('types', () => check('tsc', ['--noEmit']))
+await stage('format', () => check('oxfmt', ['--check', '.']))
+await stage('lint', () => check('oxlint', ['--type-aware', '--deny-warnings']))
+await stage('unit tests', () => vitest('unit'))
+// Both mostly wait, for processes to end and cables to be missed; what the first prints is shown when it is done.
+const embedded = stage('embedded tests', () => vitest('embedded', 'pipe'))
+const reason = noLab()
+if (reason === undefined) {
+  await stage('lab tests', () => vitest('lab'))
+} else {
+  console.log(`\n== lab tests: NOT RUN: ${reason}`)
+  // In CI nobody reads that line.
+  if (inCi) total.failed += 1
+}
+await embedded
+console.log(`\n${total.passed} passed, ${total.failed} failed`)
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1
+
+async function stage(title: string, run: () => Promise<Count>): Promise<void> {
+  console.log(`\n== ${title}`)
+  const start = Date.now()
+  const { passed, failed } = await run()
+  total.passed += passed
+  total.failed += failed
+  console.log(
+    `== ${title}: ${passed} passed, ${failed} failed, ${((Date.now() - start) / 1000).toFixed(1)} s`,
+  )
+}
+
+async function check(command: string, args: string[]): Promise<Count> {
+  const { failed } = await execa(command, args, { preferLocal: true, stdio: 'inherit', reject: false })
+  return { passed: failed ? 0 : 1, failed: failed ? 1 : 0 }
+}
+
+async function vitest(project: string, output: 'inherit' | 'pipe' = 'inherit'): Promise<Count> {
+  const folder = await mkdtemp(join(tmpdir(), 'hausmeister-test-'))
+  const file = join(folder, 'report.json')
+  try {
+    const args = [
+      'run',
+      '--project',
+      project,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+    ]
+    const options = {
+      preferLocal: true,
+      stdin: 'ignore',
+      stdout: output,
+      stderr: output,
+      reject: false,
+    } as const
+    const { failed, stdout, stderr } = await execa('vitest', args, options)
+    if (output === 'pipe') console.log(`\n== ${project} tests printed:\n${stdout}\n${stderr}`)
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) return { passed: 0, failed: 1 }
+    const report = Report.parse(JSON.parse(text))
+    // A test that did not run proves nothing.
+    const notRun = report.numPendingTests + report.numTodoTests
+    const bad = report.numFailedTests + notRun
+    return { passed: report.numPassedTests, failed: bad === 0 && (failed || !report.success) ? 1 : bad }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Why the lab cannot run here; undefined when it can. */
+function noLab(): string | undefined {
+  if (process.env['LAB'] === '0') return 'LAB=0'
+  if (process.platform !== 'linux') return `it needs Linux, this is ${process.platform}`
+  if (process.getuid?.() !== 0) return 'it needs root (namespaces, mounts): sudo npm test'
+  return undefined
+}

@@ -1,0 +1,55 @@
+import { isIP } from 'node:net'
+
+import { z } from 'zod'
+
+import { parseCidr } from './addresses.ts'
+
+/** PostgreSQL's NAMEDATALEN - 1, in bytes: it cuts longer names without an error. */
+const IDENTIFIER_BYTES = 63
+
+/**
+ * A name the inventory gives to something. It starts with a letter because JavaScript sorts keys that
+ * look like numbers first, and the order of networks means something.
+ */
+export const Name = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/, {
+  error: 'a name starts with a letter and has up to 63 letters, digits, "-", "_" and "."',
+  abort: true,
+})
+
+/** Text that reaches a shell, a file or a protocol as one line. */
+export const Line = z
+  .string()
+  .min(1, { error: 'must not be empty', abort: true })
+  .regex(/^\P{Cc}*$/u, { error: 'has a control character, a line break perhaps; one line is expected' })
+
+/** A database or role name exactly as PostgreSQL stores it. */
+export const Identifier = Line.refine((name) => Buffer.byteLength(name) <= IDENTIFIER_BYTES, {
+  error: (issue) => `has ${bytes(issue.input)} bytes; PostgreSQL would cut it to ${IDENTIFIER_BYTES}`,
+}).meta({ maxLength: IDENTIFIER_BYTES })
+
+export const AbsolutePath = Line.regex(/^(\/|~\/)/, {
+  error: 'a path on the machine starts with "/" or "~/"',
+})
+
+export const Address = z
+  .string()
+  .refine((text) => isIP(text) !== 0, { error: 'is not an IP address such as 192.0.2.10 or 2001:db8::10' })
+
+export const Cidr = z.string().superRefine((text, context) => {
+  const parsed = parseCidr(text)
+  if (parsed === undefined) {
+    context.addIssue({ code: 'custom', message: 'is not a network such as 192.0.2.0/24 or 2001:db8::/64' })
+  } else if (!parsed.isNetwork) {
+    context.addIssue({ code: 'custom', message: `has host bits set; the network is ${parsed.network}` })
+  }
+})
+
+export const Port = z.int().min(1, 'ports start at 1').max(65_535, 'ports end at 65535')
+
+export const HttpUrl = Line.refine((text) => /^https?:\/\/./.test(text) && URL.canParse(text), {
+  error: 'is not a URL that starts with http:// or https://',
+})
+
+function bytes(input: unknown): number {
+  return typeof input === 'string' ? Buffer.byteLength(input) : 0
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod'
+
+import { AbsolutePath, Address, Cidr, HttpUrl, Identifier, Line, Name, Port } from './fields.ts'
+import { SecretRef } from './secrets.ts'
+
+export const Environment = z
+  .enum(['production', 'staging', 'development', 'test'])
+  .describe('What it would cost to lose this. Production is never destroyed by --yes alone.')
+export type Environment = z.infer<typeof Environment>
+
+export const NetworkEntry = z.strictObject({
+  cidr: Cidr.describe('The range that addresses in this network come from, as 10.10.10.0/24.'),
+})
+export type NetworkEntry = z.infer<typeof NetworkEntry>
+
+export const SshEntry = z.strictObject({
+  network: Name.optional().describe('Which of the addresses is reached from here. Default: the first one.'),
+  user: Line.optional().describe('Default: what ~/.ssh/config says, then your own name.'),
+  port: Port.optional().describe('Default: what ~/.ssh/config says, then 22.'),
+  key: Line.optional().describe('Private key file on this machine. Default: the agent and ~/.ssh/config.'),
+  passphrase: SecretRef.optional().describe('Passphrase of the key, as env:NAME.'),
+  jump: Name.optional().describe('The host through which this one is reached.'),
+  sudoPassword: SecretRef.optional().describe(
+    'As env:NAME. Leave out for root or for sudo without password.',
+  ),
+})
+export type SshEntry = z.infer<typeof SshEntry>
+
+export const HostEntry = z.strictObject({
+  addresses: z
+    .record(Name, Address)
+    .refine((addresses) => Object.keys(addresses).length > 0, 'is empty; name an address or leave it out')
+    .optional()
+    .describe('One address for each network. Without any, the name of the host is looked up.'),
+  ssh: SshEntry.optional().describe('How to log in.'),
+  proxmox: z.boolean().optional().describe('This machine is a Proxmox VE node.'),
+  guestOf: Name.optional().describe('The Proxmox VE node that this guest runs on. Leave out if it moves.'),
+  vmid: z
+    .int()
+    .min(100, 'Proxmox VE starts at 100')
+    .max(999_999_999, 'Proxmox VE ends at 999999999')
+    .optional()
+    .describe('Number of the guest in Proxmox VE.'),
+  local: z.boolean().optional().describe('The machine that the tasks run on: no SSH.'),
+})
+export type HostEntry = z.infer<typeof HostEntry>
+
+export const Database = z.strictObject({
+  owner: Identifier.describe('The role that owns it, which is the role that the app logs in as.'),
+  shadow: Identifier.optional().describe(
+    'The scratch database of `prisma migrate dev`: empty, safe to drop.',
+  ),
+  environment: Environment,
+})
+export type Database = z.infer<typeof Database>
+
+export const Role = z.strictObject({
+  password: SecretRef.optional().describe(
+    'As env:NAME. Leave out for a role that never logs in by password.',
+  ),
+})
+export type Role = z.infer<typeof Role>
+
+export const AccessRule = z.strictObject({
+  role: Identifier.describe('A role of this cluster.'),
+  database: Identifier.describe('A database or shadow database of this cluster, or "all".'),
+  from: Line.describe('The name of a network or of a host, or a range such as 10.10.10.0/24.'),
+})
+export type AccessRule = z.infer<typeof AccessRule>
+
+const clusterContent = {
+  version: z.int().min(13, 'versions before 13 are not supported').optional().describe('Major version.'),
+  databases: z.record(Identifier, Database).default({}),
+  roles: z.record(Identifier, Role).default({}),
+  access: z.array(AccessRule).default([]).describe('Who may connect from where.'),
+}
+
+export const MachineCluster = z.strictObject({
+  hosts: z
+    .array(Name)
+    .min(1, 'a cluster needs at least one host')
+    .describe('The machines. Which one is the primary is asked of them, for it changes.'),
+  port: Port.default(5432),
+  ...clusterContent,
+})
+export type MachineCluster = z.infer<typeof MachineCluster>
+
+export const ManagedCluster = z.strictObject({
+  url: SecretRef.describe('postgresql://… of an administrating role, as env:NAME.'),
+  via: Name.optional().describe('The host through which the server is reached by a tunnel.'),
+  ...clusterContent,
+})
+export type ManagedCluster = z.infer<typeof ManagedCluster>
+
+/** Either our machines (`'hosts' in cluster`) or a server known only by its URL (`'url' in cluster`). */
+export const PostgresCluster = z.union([MachineCluster, ManagedCluster])
+export type PostgresCluster = z.infer<typeof PostgresCluster>
+
+const appContent = {
+  environment: Environment,
+  host: Name.describe('The machine that it runs on.'),
+  database: z
+    .strictObject({ cluster: Name.describe('A name under "postgres".'), name: Identifier })
+    .optional()
+    .describe('The database that it uses.'),
+  migrate: Line.optional().describe('Command that brings the schema up to date, run where the app runs.'),
+  seed: Line.optional().describe('Command that fills a new database, run where the app runs.'),
+  drift: Line.optional().describe(
+    'Command that ends with 0 and prints how the schema differs from the migrations.',
+  ),
+  migrations: Line.optional().describe('Folder of Prisma migrations, relative to where the commands run.'),
+  envFile: Line.optional().describe('The file on the machine that the app reads its settings from.'),
+  health: HttpUrl.optional().describe('Answers 2xx while the app is well.'),
+}
+
+export const ComposeApp = z.strictObject({
+  runtime: z.literal('compose'),
+  directory: AbsolutePath.describe('Where the compose file is.'),
+  file: Line.optional().describe(
+    'Name of the compose file, when it is not one that compose finds by itself.',
+  ),
+  service: Line.describe('The service that commands run in.'),
+  ...appContent,
+})
+export type ComposeApp = z.infer<typeof ComposeApp>
+
+export const PodmanApp = z.strictObject({
+  runtime: z.literal('podman'),
+  container: Line.describe('Name of the container; rootless, so it belongs to the user that logs in.'),
+  ...appContent,
+})
+export type PodmanApp = z.infer<typeof PodmanApp>
+
+export const Pm2App = z.strictObject({
+  runtime: z.literal('pm2'),
+  directory: AbsolutePath,
+  process: Line.describe('Its name in `pm2 list`.'),
+  ...appContent,
+})
+export type Pm2App = z.infer<typeof Pm2App>
+
+export const CommandApp = z.strictObject({
+  runtime: z.literal('command'),
+  directory: AbsolutePath,
+  user: Line.optional().describe('Who runs the commands. Default: the user that logs in.'),
+  ...appContent,
+})
+export type CommandApp = z.infer<typeof CommandApp>
+
+export const App = z.discriminatedUnion('runtime', [ComposeApp, PodmanApp, Pm2App, CommandApp])
+export type App = z.infer<typeof App>
+
+/** What the estate is. One file, no secrets in it; every task reads the same statement of fact. */
+export const Inventory = z.strictObject({
+  $schema: z.string().optional().describe('For editors: ./inventory.schema.json'),
+  estate: Name.describe('Name of the estate, as it stands in messages and journals.'),
+  networks: z
+    .record(Name, NetworkEntry)
+    .default({})
+    .describe('In order of preference: two hosts talk in the first network that both are in.'),
+  hosts: z.record(Name, HostEntry).default({}),
+  postgres: z.record(Name, PostgresCluster).default({}).describe('PostgreSQL clusters by name.'),
+  apps: z.record(Name, App).default({}),
+})
+export type Inventory = z.infer<typeof Inventory>

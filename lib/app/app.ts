@@ -1,0 +1,80 @@
+import type { ProcessPromise } from 'zx/core'
+
+import type { Host } from '../host/host.ts'
+import type { Hosts } from '../host/hosts.ts'
+import type { Command, CommandOptions } from '../host/shell.ts'
+import type { App } from '../inventory/inventory.ts'
+import { leash } from './leash.ts'
+
+/** Runs commands where an app runs: in its container, or in its folder. */
+export interface AppShell {
+  /** How messages name the place: `vm-app, service app`. */
+  place: string
+  read(command: string, options?: CommandOptions): ProcessPromise
+  change(command: string, options?: CommandOptions): ProcessPromise
+}
+
+export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
+  const login = await hosts.get(app.host)
+  switch (app.runtime) {
+    case 'compose': {
+      const host = await dockerUser(login)
+      const file = app.file ? ['-f', app.file] : []
+      // `run`, not `exec`: it works while the app itself does not come up, which is when one resets.
+      return appCommands(
+        host,
+        `${app.host}, service ${app.service}`,
+        (run, command) =>
+          run`cd 2> /dev/null || :; cd ${fromHome(app.directory)}; exec docker compose ${file} run --rm --no-deps -T ${app.service} sh -c ${leash} leash ${command}`,
+        { keepInputOpen: true },
+      )
+    }
+    case 'podman':
+      return appCommands(
+        login,
+        `${app.host}, container ${app.container}`,
+        (run, command) => run`exec podman exec -i ${app.container} sh -c ${leash} leash ${command}`,
+        { keepInputOpen: true },
+      )
+    case 'pm2':
+      return appCommands(
+        login,
+        `${app.host}, ${app.directory}`,
+        (run, command) => run`cd 2> /dev/null || :; cd ${fromHome(app.directory)}; exec sh -c ${command}`,
+      )
+    case 'command':
+      return appCommands(
+        app.user ? login.as(app.user) : login,
+        `${app.host}, ${app.directory}`,
+        (run, command) => run`cd 2> /dev/null || :; cd ${fromHome(app.directory)}; exec sh -c ${command}`,
+      )
+  }
+}
+
+/** `~` in an argument is a letter like others: we are at home already when we go there. */
+function fromHome(directory: string): string {
+  return directory.replace(/^~\//, './')
+}
+
+type Template = ReturnType<Extract<Command, (options: CommandOptions) => unknown>>
+
+function appCommands(
+  host: Host,
+  place: string,
+  start: (run: Template, command: string) => ProcessPromise,
+  always: CommandOptions = {},
+): AppShell {
+  const shown = (command: string) => ({ command: `${command}   # ${place}` })
+  return {
+    place,
+    read: (command, options = {}) => start(host.read({ ...always, ...options }), command),
+    change: (command, options = {}) =>
+      start(host.change({ ...always, shown: shown(command), ...options }), command),
+  }
+}
+
+/** Members of the group docker need no sudo for it. */
+async function dockerUser(login: Host): Promise<Host> {
+  const groups = await login.read`id -nG`.text()
+  return groups.trim().split(' ').includes('docker') ? login : login.as('root')
+}

@@ -1,0 +1,146 @@
+import type { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import { z } from 'zod'
+
+import { errorBehind, HostError } from '../host/errors.ts'
+import type { Run } from '../host/events.ts'
+import type { Hosts } from '../host/hosts.ts'
+import type { Estate } from '../inventory/estate.ts'
+import { TaskError } from '../task/errors.ts'
+import { exitCode } from '../task/exit-code.ts'
+import { DriverServer } from './driver-server.ts'
+import { PsqlServer } from './psql-server.ts'
+import { PostgresError, type Server } from './server.ts'
+import { sql } from './sql.ts'
+
+/** What is needed to talk to the servers of an estate. */
+export interface Reaching {
+  estate: Estate
+  hosts: Hosts
+  run: Run
+}
+
+/** The server of a cluster that takes writes. */
+export interface Primary {
+  server: Server
+  version: number
+  /** A TCP connection to it, opened on a machine of the estate (`undefined`: from here). */
+  dialFrom(host: string | undefined): Promise<Duplex>
+  /** Machines that did not answer, each with the reason. */
+  silent: string[]
+}
+
+const Role = z.object({ standby: z.boolean(), version: z.number() })
+
+/**
+ * Asks the servers of a cluster which one is the primary.
+ * @throws TaskError when none is, or two are; HostError when nobody could be asked
+ */
+export async function findPrimary(reaching: Reaching, clusterName: string): Promise<Primary> {
+  const { estate, hosts, run } = reaching
+  const cluster = estate.cluster(clusterName)
+  if ('url' in cluster) {
+    const url = new URL(estate.secret(cluster.url))
+    const dial = (address: string, port: number) => dialFrom(reaching, cluster.via, address, port)
+    const server = new DriverServer(clusterName, url, dial, run)
+    const role = await readRole(server)
+    if (role.standby) throw standby([clusterName], [])
+    return {
+      server,
+      version: role.version,
+      silent: [],
+      dialFrom: (host) => dialFrom(reaching, host ?? cluster.via, url.hostname, Number(url.port || 5432)),
+    }
+  }
+  const answers = await Promise.all(
+    cluster.hosts.map(async (name) => {
+      const server = new PsqlServer(await hosts.get(name), cluster.port)
+      return readRole(server).then(
+        (role) => ({ server, role, error: undefined }),
+        (error: unknown) => ({ server, role: undefined, error }),
+      )
+    }),
+  )
+  const primaries = answers.flatMap(({ server, role }) => (role && !role.standby ? [{ server, role }] : []))
+  const failures = answers.flatMap(({ error }) => (error === undefined ? [] : [error]))
+  const [primary, second] = primaries
+  if (second) {
+    throw new TaskError(`two primaries: ${primaries.map(({ server }) => server.name).join(' and ')}`, {
+      next: 'find out which one the app writes to, and stop the other one; nothing was changed',
+    })
+  }
+  if (!primary) {
+    const standbys = answers.flatMap(({ server, role }) => (role?.standby ? [server.name] : []))
+    if (standbys.length === 0) throw failures[0]
+    throw standby(standbys, failures)
+  }
+  return {
+    server: primary.server,
+    version: primary.role.version,
+    silent: failures.map(reason),
+    dialFrom: (host) => {
+      const address =
+        host === undefined
+          ? estate.addressOf(primary.server.name)
+          : estate.addressBetween(host, primary.server.name)
+      return dialFrom(reaching, host, address, cluster.port)
+    },
+  }
+}
+
+/** Tries until the primary answers again, for as long as a machine needs to come back. Milliseconds. */
+export async function findPrimaryAgain(
+  reaching: Reaching,
+  cluster: string,
+  patience: number,
+): Promise<Primary> {
+  const deadline = Date.now() + patience
+  for (;;) {
+    try {
+      return await findPrimary(reaching, cluster)
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await pause(1000)
+    }
+  }
+}
+
+async function readRole(server: Server): Promise<z.infer<typeof Role>> {
+  const [role] = await server.select(
+    Role,
+    sql`select pg_is_in_recovery() as standby, current_setting('server_version_num')::int / 10000 as version`,
+  )
+  if (!role) throw new PostgresError(server.name, 'gave no answer')
+  return role
+}
+
+async function dialFrom(
+  { hosts }: Reaching,
+  host: string | undefined,
+  address: string,
+  port: number,
+): Promise<Duplex> {
+  if (host !== undefined) return (await hosts.get(host)).dial(address, port)
+  const { LocalMachine } = await import('../host/local.ts')
+  return new LocalMachine('this computer').dial(address, port)
+}
+
+function standby(names: string[], failures: unknown[]): TaskError {
+  const are = names.length === 1 ? 'is a standby' : 'are standbys'
+  const found = `${names.join(', ')} ${are}, and no primary was found`
+  if (failures.length === 0) {
+    return new TaskError(found, {
+      next: 'bring the primary back, or promote a standby if it is gone for good; nothing was changed',
+    })
+  }
+  // It may be one of those that did not answer, and be well: nobody is told to promote a second one.
+  const known = errorBehind(failures[0], HostError)
+  const message = `${found}; no answer from the others: ${failures.map(reason).join('; ')}`
+  return new TaskError(message, known ? { code: exitCode.unreachable, next: known.next } : {})
+}
+
+function reason(error: unknown): string {
+  const known = errorBehind(error, HostError) ?? error
+  return known instanceof Error ? known.message : String(known)
+}

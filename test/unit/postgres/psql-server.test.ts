@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+
+import { errorBehind, HostError } from '../../../lib/host/errors.ts'
+import { Access, Host } from '../../../lib/host/host.ts'
+import { PsqlServer } from '../../../lib/postgres/psql-server.ts'
+import { PostgresError, transaction } from '../../../lib/postgres/server.ts'
+import { identifier, sql } from '../../../lib/postgres/sql.ts'
+import { type Script, RecordedRun, rejection, ScriptedMachine } from '../doubles.ts'
+
+function serverOn(script: Script, run = new RecordedRun()) {
+  const machine = new ScriptedMachine('pg-1', script)
+  const host = new Host(new Access(machine, async () => undefined), run, 'root')
+  return { server: new PsqlServer(host, 5433), machine, run }
+}
+
+describe('a question', () => {
+  test('goes to psql on stdin, as postgres, and cannot change anything', async () => {
+    const inputs: string[] = []
+    const { server, machine, run } = serverOn(async ({ input, say }) => {
+      inputs.push(await input())
+      say('[{"one": 1}, \n {"one": 2}]\n')
+      return 0
+    })
+    expect(await server.select(z.object({ one: z.number() }), sql`select 1 as one`)).toEqual([
+      { one: 1 },
+      { one: 2 },
+    ])
+    expect(inputs).toEqual([`select coalesce(json_agg(q), '[]') from (select 1 as one) q;\n`])
+    expect(machine.started).toEqual([
+      'postgres: set -euo pipefail; cd /; ' +
+        "PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS='-c default_transaction_read_only=on' " +
+        String.raw`psql -X -q -A -t -v 'ON_ERROR_STOP=1' -p 5433 -d 'dbname='\''postgres'\'''`,
+    ])
+    expect(run.changes).toEqual([])
+  })
+
+  test('whose answer has another shape is a bug, and says which', async () => {
+    const { server } = serverOn(({ say }) => {
+      say('[{"one": "1"}]')
+      return 0
+    })
+    await expect(server.select(z.object({ one: z.number() }), sql`select`)).rejects.toThrow('expected number')
+  })
+
+  test.each([
+    ['a b', String.raw`'dbname='\''a b'\'''`],
+    ["it's", String.raw`'dbname='\''it\'\''s'\'''`],
+    ['a=b', String.raw`'dbname='\''a=b'\'''`],
+    ['a\\b', String.raw`'dbname='\''a\\b'\'''`],
+  ])('in the database %s, whose name is no connection string', async (database, word) => {
+    const { server, machine } = serverOn(({ say }) => {
+      say('[]')
+      return 0
+    })
+    await server.select(z.object({}), sql`select`, database)
+    expect(machine.started[0]?.split(' -d ')[1]).toBe(word)
+  })
+})
+
+describe('a change', () => {
+  test('is told as SQL', async () => {
+    let text = ''
+    const { server, run } = serverOn(async ({ input }) => {
+      text = await input()
+      return 0
+    })
+    await server.change(transaction([sql`drop table ${identifier('t')}`]), 'shop')
+    expect(text).toBe('begin;\ndrop table "t";\ncommit;\n')
+    expect(run.changes).toEqual([
+      {
+        state: 'done',
+        host: 'pg-1',
+        user: 'postgres',
+        command: 'psql shop',
+        input: 'begin;\ndrop table "t";\ncommit;',
+      },
+    ])
+  })
+
+  test('is only told in a dry run', async () => {
+    const { server, machine, run } = serverOn(() => 0, new RecordedRun({ dryRun: true }))
+    await server.change([sql`drop database ${identifier('shop')}`])
+    expect(machine.started).toEqual([])
+    expect(run.changes).toMatchObject([{ state: 'would', input: 'drop database "shop";' }])
+  })
+})
+
+describe('a failure', () => {
+  test.each([
+    ['ERROR:  database "shop" already exists', 3, 'ERROR:  database "shop" already exists'],
+    ['psql: error: connection refused', 2, 'connection refused'],
+    ['', 2, 'psql ended with exit code 2'],
+  ])("is told in the server's words: %s", async (said, code, message) => {
+    const { server } = serverOn(({ complain }) => {
+      complain(said)
+      return code
+    })
+    const error = await rejection(server.change([sql`create database shop`]))
+    expect(error).toBeInstanceOf(PostgresError)
+    expect(error).toMatchObject({ message: `PostgreSQL on pg-1: ${message}` })
+  })
+
+  test('of the connection is none of the server', async () => {
+    const { server } = serverOn(() => {
+      throw new HostError('pg-1', 'lost', 'the connection was lost')
+    })
+    const error = await rejection(server.select(z.object({}), sql`select`))
+    expect(error).not.toBeInstanceOf(PostgresError)
+    expect(errorBehind(error, HostError)?.failure).toBe('lost')
+  })
+})

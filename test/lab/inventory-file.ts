@@ -1,0 +1,72 @@
+import { writeFile } from 'node:fs/promises'
+
+import { addressOf, type Machine, sshNetwork } from './machines.ts'
+import { filesOf, type Place } from './place.ts'
+
+function hostEntry(machine: Machine, key: string) {
+  return {
+    addresses: Object.fromEntries(machine.cables.map((network) => [network, addressOf(machine, network)])),
+    ssh: {
+      network: sshNetwork(machine),
+      user: machine.login.user,
+      port: machine.port,
+      key,
+      ...(machine.jump && { jump: machine.jump }),
+      ...(machine.login.user === 'ops' &&
+        machine.login.sudo === 'password' && { sudoPassword: 'env:PG_PRIMARY_SUDO_PASSWORD' }),
+    },
+    ...(machine.name === 'pve' && { proxmox: true }),
+    ...(machine.guestOf && { guestOf: machine.guestOf }),
+  }
+}
+
+const services = {
+  postgres: {
+    main: {
+      version: 17,
+      port: 5432,
+      hosts: ['pg-primary', 'pg-replica'],
+      databases: {
+        weltenwind: { owner: 'ww_app', shadow: 'weltenwind_shadow', environment: 'development' },
+      },
+      roles: { ww_app: { password: 'env:PG_APP_PASSWORD' } },
+      access: ['weltenwind', 'weltenwind_shadow'].flatMap((database) =>
+        ['internal', 'lan'].map((from) => ({ role: 'ww_app', database, from })),
+      ),
+    },
+  },
+  apps: {
+    weltenwind: {
+      environment: 'development',
+      host: 'vm-app',
+      runtime: 'compose',
+      directory: '/srv/weltenwind',
+      file: 'docker-compose.yml',
+      service: 'app',
+      database: { cluster: 'main', name: 'weltenwind' },
+      migrate: 'npx prisma migrate deploy',
+      seed: 'npx prisma db seed',
+      drift: 'node prisma/drift.js',
+      migrations: 'prisma/migrations',
+      envFile: '/src/.env',
+      health: 'http://10.10.10.14:3000/api/health',
+    },
+  },
+}
+
+/** The lab's estate as a task's `--inventory`. Services are named only when all their machines are up. */
+export async function writeInventory(place: Place, machines: readonly Machine[]): Promise<void> {
+  const files = filesOf(place)
+  const has = (...names: string[]) => names.every((name) => machines.some((machine) => machine.name === name))
+  const inventory = {
+    estate: 'weltenwind',
+    networks: { internal: { cidr: '10.10.10.0/24' }, lan: { cidr: '192.168.2.0/24' } },
+    hosts: {
+      ...Object.fromEntries(machines.map((machine) => [machine.name, hostEntry(machine, files.key)])),
+      workstation: { local: true },
+    },
+    ...(has('pg-primary', 'pg-replica') && { postgres: services.postgres }),
+    ...(has('pg-primary', 'pg-replica', 'vm-app') && { apps: services.apps }),
+  }
+  await writeFile(files.inventory, `${JSON.stringify(inventory, undefined, 2)}\n`)
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { execa } from 'execa'
+
+import { joining, killGroup } from './cgroup.ts'
+import { aptProxies, findMirror } from './mirror.ts'
+import type { Place } from './place.ts'
+
+const suite = 'trixie'
+
+/** What the estate's machines have installed; every host is an overlay on this one tree. python3 is for Ansible's bench. */
+const packages = [
+  'systemd-sysv dbus libpam-systemd openssh-server sudo cron procps less util-linux',
+  'iproute2 iputils-ping nftables iptables ca-certificates curl python3',
+  'postgresql pgbouncer redis-server docker.io docker-cli docker-compose',
+].flatMap((line) => line.split(' '))
+
+/**
+ * Hosts start bare: what the packages switched on is off, tasks and tests switch on what they want.
+ * Names, keys and resolvers are each host's own. `.updated` spares each first boot what is done after an upgrade.
+ * `$1` is the tree.
+ */
+const finish = `set -eu
+chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service postgresql.service pgbouncer.service redis-server.service
+chroot "$1" systemctl --quiet mask console-getty.service getty@tty1.service systemd-modules-load.service systemd-pstore.service sshd-keygen.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer
+rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/hostname"
+: >"$1/etc/machine-id"
+: >"$1/etc/resolv.conf"
+mkdir -p "$1/var/lib/containers"
+touch "$1/etc/.updated" "$1/var/.updated"`
+
+const options = [
+  '--quiet',
+  '--variant=minbase',
+  '--components=main',
+  `--include=${packages.join(',')}`,
+  '--dpkgopt=path-exclude=/usr/share/doc/*',
+  '--dpkgopt=path-exclude=/usr/share/man/*',
+  '--dpkgopt=path-exclude=/usr/share/locale/*',
+  '--dpkgopt=force-unsafe-io',
+  '--aptopt=Acquire::Languages "none"',
+  `--customize-hook=${finish}`,
+]
+
+/** Built under another name and renamed last: a killed build leaves nothing that is taken for a tree. */
+const build = `set -eu
+umask 022
+tree=$1 half=$2; shift 2
+if [ -e "$tree" ]; then exit; fi
+rm -rf --one-file-system "\${half%/*}"/half-*
+mmdebstrap "$@"
+mv "$half" "$tree"`
+
+/** Changes whenever the tree would: packages, suite, options, the way it is built. */
+function treePath(place: Place): string {
+  const text = JSON.stringify([suite, options, build, process.arch])
+  return join(place.cache, `tree-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
+}
+
+/** Trees that no lab went up on for a week, left by older versions of this file. */
+async function removeOld(place: Place, keep: string): Promise<void> {
+  const week = 7 * 24 * 3600 * 1000
+  for (const name of await readdir(place.cache)) {
+    const path = join(place.cache, name)
+    if (!name.startsWith('tree-') || path === keep) continue
+    const { mtimeMs } = await stat(path)
+    if (Date.now() - mtimeMs > week) await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** The base tree of all hosts, built when there is none. `group` is where the building processes can be found and ended. */
+export async function ensureTree(place: Place, group: string, say: (line: string) => void): Promise<string> {
+  const tree = treePath(place)
+  if (!existsSync(tree)) {
+    const started = Date.now()
+    say(`building the hosts' Debian ${suite} once, into ${tree}`)
+    await mkdir(place.cache, { recursive: true })
+    const mirror = await findMirror()
+    const proxies = (await aptProxies()).map((line) => `--aptopt=${line}`)
+    const half = join(place.cache, `half-${process.pid}`)
+    const lock = ['flock', join(place.cache, 'lock'), 'unshare', '--mount', '--propagation', 'private']
+    const script = ['bash', '-c', build, 'build', tree, half, ...options, ...proxies, suite, half, mirror]
+    await mkdir(group, { recursive: true })
+    try {
+      await execa(...joining(group, [...lock, ...script]), { stdin: 'ignore' })
+    } finally {
+      await killGroup(group)
+    }
+    say(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+    await removeOld(place, tree)
+  }
+  await utimes(tree, new Date(), new Date())
+  return tree
+}

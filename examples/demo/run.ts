@@ -25,8 +25,8 @@ try {
   say(...(await describeTables(estate.cluster, name)))
 
   const reset = ['tasks/pg-reset.ts', '--inventory', site.inventory, '--database', name]
-  await stage.runTsx([...reset, '--dry-run'], estate.env)
-  await stage.runTsx([...reset, '--yes'], estate.env)
+  await stage.runTask([...reset, '--dry-run'], estate.env)
+  await stage.runTask([...reset, '--yes'], estate.env)
   say(`\n${name} now:`)
   say(...(await describeTables(estate.cluster, name)))
 } catch (error) {

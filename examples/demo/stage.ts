@@ -35,15 +35,17 @@ export class Stage {
   }
 
   /**
-   * Runs what `npx tsx` would run, and shows that. npx itself does not wait for its command at SIGTERM.
+   * Not by `npx tsx`: npx does not wait for its command at SIGTERM, and tsx kills one that has not heard a
+   * signal within 60 ms.
    * @throws Stopped when it fails, or is ended by a signal
    */
-  async runTsx(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
+  async runTask(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
     this.check()
-    const line = ['npx', 'tsx', ...args].join(' ')
+    const command = ['--import', 'tsx', ...args]
+    const line = ['node', ...command].join(' ')
     process.stdout.write(`\n$ ${line}\n`)
-    const options = { cwd: this.#cwd, localDir: this.#cwd, env, stdio: 'inherit', reject: false } as const
-    const running = execa('tsx', args, { ...options, preferLocal: true, extendEnv: false })
+    const options = { cwd: this.#cwd, env, extendEnv: false, stdio: 'inherit', reject: false } as const
+    const running = execa(process.execPath, command, options)
     this.#running = running
     const { exitCode, signal } = await running
     this.#running = undefined

@@ -57,7 +57,9 @@ describe('npm run demo', () => {
 
     const commands = text.split('\n').filter((line) => line.startsWith('$ '))
     expect(commands).toHaveLength(2)
-    expect(commands[0]).toMatch(/^\$ npx tsx tasks\/pg-reset\.ts .*--database weltenwind --dry-run$/)
+    expect(commands[0]).toMatch(
+      /^\$ node --import tsx tasks\/pg-reset\.ts .*--database weltenwind --dry-run$/,
+    )
     expect(commands[1]).toMatch(/--database weltenwind --yes$/)
     expect(text).toContain('pg-reset: dry run done in')
     expect(text).toContain('ww_app logged in from app-1 and sees 4 tables')
@@ -94,7 +96,7 @@ describe('npm run demo', () => {
       for (const task of tasks) process.kill(Number.parseInt(task, 10), 'SIGKILL')
     })
     expect(demo.exitCode).toBe(1)
-    expect(demo.text).toMatch(/demo: this ended with \S.*: npx tsx tasks\/pg-reset\.ts .* --yes/)
+    expect(demo.text).toMatch(/demo: this ended with \S.*: node --import tsx tasks\/pg-reset\.ts .* --yes/)
     await expectNothingLeft(demo)
   })
 })

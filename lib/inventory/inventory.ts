@@ -81,6 +81,7 @@ export const MachineCluster = z.strictObject({
     .min(1, 'a cluster needs at least one host')
     .describe('The machines. Which one is the primary is asked of them, for it changes.'),
   port: Port.default(5432),
+  replication: Identifier.optional().describe('The role under "roles" that standbys log in as.'),
   ...clusterContent,
 })
 export type MachineCluster = z.infer<typeof MachineCluster>

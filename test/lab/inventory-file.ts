@@ -29,7 +29,11 @@ const services = {
       databases: {
         weltenwind: { owner: 'ww_app', shadow: 'weltenwind_shadow', environment: 'development' },
       },
-      roles: { ww_app: { password: 'env:PG_APP_PASSWORD' } },
+      replication: 'replicator',
+      roles: {
+        ww_app: { password: 'env:PG_APP_PASSWORD' },
+        replicator: { password: 'env:PG_REPLICATION_PASSWORD' },
+      },
       access: ['weltenwind', 'weltenwind_shadow'].flatMap((database) =>
         ['internal', 'lan'].map((from) => ({ role: 'ww_app', database, from })),
       ),

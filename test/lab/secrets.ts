@@ -19,7 +19,12 @@ export async function makeSecrets(place: Place): Promise<Secrets> {
   const files = filesOf(place)
   const secrets = { sudo: secret(), app: secret(), replication: secret() }
   await writeFile(files.secrets, JSON.stringify(secrets), { mode: 0o600 })
-  const env = `PG_APP_PASSWORD=${secrets.app}\nPG_PRIMARY_SUDO_PASSWORD=${secrets.sudo}\n`
+  const env = [
+    `PG_APP_PASSWORD=${secrets.app}`,
+    `PG_REPLICATION_PASSWORD=${secrets.replication}`,
+    `PG_PRIMARY_SUDO_PASSWORD=${secrets.sudo}`,
+    '',
+  ].join('\n')
   await writeFile(files.env, env, { mode: 0o600 })
   await makeKey(files.key, 'operator')
   return secrets

@@ -11,6 +11,7 @@ export function* postgresFindings(root: Cursor): Generator<Finding> {
   for (const [, cluster] of root.get('postgres').members()) {
     yield* machineFindings(cluster, root.get('hosts'))
     yield* databaseFindings(cluster)
+    yield* reference(cluster.get('replication'), 'role under "roles"', cluster.get('roles'))
     for (const rule of cluster.get('access').items()) yield* ruleFindings(rule, cluster, root)
   }
 }

@@ -35,6 +35,7 @@ export function sample() {
       main: {
         version: 17,
         hosts: ['db'],
+        replication: 'shop_app',
         databases: {
           shop: { owner: 'shop_app', shadow: 'shop_shadow', environment: 'development' },
           both: { owner: 'shop_app', environment: 'test' },

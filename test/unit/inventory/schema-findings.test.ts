@@ -96,7 +96,7 @@ describe('one wrong thing, one complaint in plain words', () => {
       undefined,
       [
         'postgres.managed.hosts: "hosts" (our machines) or "url" (a managed server) is missing',
-        'postgres.managed.via: there is no "via" here | There are: hosts, port, version, access',
+        'postgres.managed.via: there is no "via" here | There are: hosts, port, replication, version, access',
       ],
     ],
     [

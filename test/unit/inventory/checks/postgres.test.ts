@@ -11,6 +11,11 @@ test.each([
     ['databases.shop.owner: no role under "roles" is called "shop-app" | Did you mean "shop_app"?'],
   ],
   [
+    'replication',
+    'shop-app',
+    ['replication: no role under "roles" is called "shop-app" | Did you mean "shop_app"?'],
+  ],
+  [
     'databases/shop/shadow',
     'shop',
     [

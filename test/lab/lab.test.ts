@@ -191,7 +191,7 @@ describe('the world outside', () => {
     expect(await tryConnect('192.0.2.1', 80)).toBe('unreachable')
     const { stderr } = await lab.sh('pve', 'echo >/dev/tcp/192.0.2.1/80', { nothrow: true })
     expect(stderr).toContain('Network is unreachable')
-    expect(Date.now() - started).toBeLessThan(2000)
+    expect(Date.now() - started).toBeLessThan(10_000)
   })
 
   test('no cable leads out of the switch but to the hosts and the workstation, which has no default route', async () => {

@@ -89,7 +89,11 @@ export class Connection {
   async dial(address: string, port: number): Promise<Duplex> {
     if (this.#lost) throw this.#lost
     return new Promise((resolve, reject) => {
+      // That machine's kernel would try for two minutes.
+      const silence = new Error(`no answer within ${readyTimeout / 1000} s`)
+      const late = setTimeout(() => reject(forwardError(this.#host, address, port, silence)), readyTimeout)
       this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+        clearTimeout(late)
         if (error) reject(this.#lost ?? forwardError(this.#host, address, port, error))
         else resolve(channel)
       })

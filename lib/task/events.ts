@@ -34,6 +34,16 @@ export type NoteEvent = {
   warning?: boolean | undefined
 }
 
+/** Facts that were asked for: as data for programs, which read `--json`, and as text for everybody else. */
+export type DataEvent = {
+  event: 'data'
+  /** What they are about; says which fields `data` has. */
+  name: string
+  data: object
+  /** The same to read, on several lines; not in `--json`. */
+  text: string
+}
+
 export type ErrorEvent = {
   event: 'error'
   message: string
@@ -58,6 +68,7 @@ export type TaskEventBody =
   | ProgressEvent
   | ChangeEvent
   | NoteEvent
+  | DataEvent
   | ErrorEvent
   | EndEvent
 

@@ -82,6 +82,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         case 'step':
         case 'progress':
         case 'note':
+        case 'data':
           return
       }
     },

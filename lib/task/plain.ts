@@ -3,6 +3,7 @@ import { changeLines, errorLines, noteLines, startLine, stepLine } from './lines
 import { painter } from './output.ts'
 import type { Environment, Output, Reporter, Stream, Style } from './output.ts'
 import { Tally } from './tally.ts'
+import { linesOf } from './text.ts'
 
 export type PlainOptions = {
   /** Nothing on stdout; warnings and errors on stderr. */
@@ -58,6 +59,8 @@ export function plainReporter(output: Output, options: PlainOptions = {}): Repor
         return happened.warning === true
           ? loud(time, warning, noteLines(happened))
           : say(time, note, noteLines(happened))
+      case 'data':
+        return say(time, note, linesOf(happened.text))
       case 'error':
         return loud(time, error, errorLines(happened))
       case 'end':

@@ -112,6 +112,11 @@ export class Session<Flags> {
     this.#options.emit({ event: 'note', text, warning: true })
   }
 
+  /** What was asked for: `data` for programs, `text` for people. */
+  show(name: string, data: object, text: string): void {
+    this.#options.emit({ event: 'data', name, data, text })
+  }
+
   /** An act on this computer itself: told like one on a machine, and in a dry run only told. */
   async changeHere(command: string, work: () => Promise<void>): Promise<void> {
     const change = { host: 'this computer', user: this.#options.holder.who, command }

@@ -4,7 +4,7 @@ import type { Live, LiveStep } from './live.ts'
 import { painter } from './output.ts'
 import type { Environment, Output, Reporter, Style } from './output.ts'
 import { Tally } from './tally.ts'
-import { oneLine } from './text.ts'
+import { linesOf, oneLine } from './text.ts'
 
 export type TreeOptions = {
   /** Also the changes that were made, and those that were not needed. */
@@ -106,6 +106,8 @@ export function treeReporter(output: Output<NodeJS.WriteStream>, options: TreeOp
       case 'note':
         if (happened.warning !== true) return say(noteLines(happened))
         return complain(`${paintError('yellow', 'warning:')} `, noteLines(happened))
+      case 'data':
+        return say(linesOf(happened.text))
       case 'error':
         return complain(`${paintError('red', 'error:')} `, errorLines(happened))
       case 'end': {

@@ -21,6 +21,15 @@ test('one event a line, errors too, all on stdout', async () => {
   ])
 })
 
+test('facts are data here, without the text for people', () => {
+  const screen = new Screen(false)
+  const reporter = jsonLinesReporter({ stdout: screen.stream, stderr: screen.stream })
+  reporter.event(happened({ event: 'data', name: 'cluster', data: { servers: 2 }, text: 'two servers' }, 0))
+  expect(screen.written).toBe(
+    '{"time":"2025-11-21T02:24:00.000Z","task":"pg-reset","event":"data","name":"cluster","data":{"servers":2}}\n',
+  )
+})
+
 test('a prompt is asked as it comes', async () => {
   const screen = new Screen(false)
   const reporter = jsonLinesReporter({ stdout: screen.stream, stderr: screen.stream })

@@ -59,6 +59,13 @@ const failed: readonly TaskEventBody[] = [
   { event: 'end', outcome: 'failed', changed: 3, unchanged: 0, code: 1, ms: 12_345 },
 ]
 
+const facts: TaskEventBody = { event: 'data', name: 'cluster', data: { servers: 2 }, text: 'main\n  pg-1\n' }
+
+test('facts are shown as text, each line of it, and not with --quiet', () => {
+  expect(printed([facts]).stdout).toBe('2025-11-21T02:24:00.000Z note   main\n    pg-1\n')
+  expect(printed([facts], { quiet: true })).toEqual({ stdout: '', stderr: '' })
+})
+
 describe('a run that goes well', () => {
   test('is a line for each thing that happened', () => {
     expect(printed(wellDone)).toEqual({

@@ -168,6 +168,12 @@ describe('a run that fails', () => {
     expect(screen.cursorIsHidden).toBe(false)
   })
 
+  test('facts that were asked for stand under the step', async () => {
+    tell(started('Look'), { event: 'data', name: 'cluster', data: {}, text: 'main\n  pg-1' }, done('Look'))
+    await reporter.end()
+    expect(screen.lines).toEqual(['✔ Look (1.2 s)', '  main', '    pg-1'])
+  })
+
   test('a warning does not wait for the step to end', async () => {
     tell(started('Look'), { event: 'note', text: 'pg-replica does not answer', warning: true })
     await errors.shows('warning: pg-replica does not answer')

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { type Mark, readMark } from './mark.ts'
 import type { Server } from './server.ts'
-import { literal, sql } from './sql.ts'
+import { literal, sql, type Sql } from './sql.ts'
 
 /** A row of pg_database; columns as in the catalog, the locale's under the names of PostgreSQL 17. */
 export interface DatabaseFacts {
@@ -29,50 +29,31 @@ export interface DatabaseFacts {
   bytes: number
 }
 
-const Row = z.object({
-  facts: z.object({
-    datname: z.string(),
-    datlocprovider: z.enum(['c', 'i', 'b', 'd']).optional(),
-    datcollate: z.string(),
-    datctype: z.string(),
-    datlocale: z.string().nullish(),
-    daticulocale: z.string().nullish(),
-    daticurules: z.string().nullish(),
-    datallowconn: z.boolean(),
-    datconnlimit: z.number(),
-    datistemplate: z.boolean(),
-  }),
-  oid: z.string(),
-  owner: z.string(),
-  encoding: z.string(),
-  tablespace: z.string(),
-  comment: z.string().nullable(),
-  bytes: z.number().nullable(),
-})
-
 const providers = { c: 'libc', d: 'libc', i: 'icu', b: 'builtin' } as const
 
-/**
- * All databases of a server. The row goes through JSON whole, because its columns differ between versions.
- *
- * @param sized beginning of the names of those whose size is wanted. Not that of all: PostgreSQL fails when it
- *   is asked for the size of one that somebody drops meanwhile
- */
-export async function readDatabases(server: Server, sized?: string): Promise<DatabaseFacts[]> {
-  const isSized =
-    sized === undefined ? sql`false` : sql`left(d.datname, length(${literal(sized)})) = ${literal(sized)}`
-  const rows = await server.select(
-    Row,
-    sql`select to_jsonb(d) as facts, d.oid::text, pg_get_userbyid(d.datdba) as owner,
-        pg_encoding_to_char(d.encoding) as encoding, t.spcname as tablespace,
-        shobj_description(d.oid, 'pg_database') as comment,
-        case when ${isSized} then
-          case when has_database_privilege(d.oid, 'connect') then coalesce(pg_database_size(d.oid), 0) end
-        end as bytes
-      from pg_database d join pg_tablespace t on t.oid = d.dattablespace
-      order by d.datname`,
-  )
-  return rows.map(({ facts, comment, bytes, ...row }) => ({
+/** A row of {@link databasesQuery}. */
+export const DatabaseRow = z
+  .object({
+    facts: z.object({
+      datname: z.string(),
+      datlocprovider: z.enum(['c', 'i', 'b', 'd']).optional(),
+      datcollate: z.string(),
+      datctype: z.string(),
+      datlocale: z.string().nullish(),
+      daticulocale: z.string().nullish(),
+      daticurules: z.string().nullish(),
+      datallowconn: z.boolean(),
+      datconnlimit: z.number(),
+      datistemplate: z.boolean(),
+    }),
+    oid: z.string(),
+    owner: z.string(),
+    encoding: z.string(),
+    tablespace: z.string(),
+    comment: z.string().nullable(),
+    bytes: z.number().nullable(),
+  })
+  .transform(({ facts, comment, bytes, ...row }): DatabaseFacts => ({
     ...row,
     bytes: bytes ?? 0,
     ...readMark(comment),
@@ -86,6 +67,28 @@ export async function readDatabases(server: Server, sized?: string): Promise<Dat
     connectionLimit: facts.datconnlimit,
     isTemplate: facts.datistemplate,
   }))
+
+/**
+ * All databases of a server. The row goes through JSON whole, because its columns differ between versions.
+ *
+ * @param sized beginning of the names of those whose size is wanted. PostgreSQL fails when it is asked for the
+ *   size of one that somebody drops meanwhile
+ */
+export function databasesQuery(sized?: string): Sql {
+  const isSized =
+    sized === undefined ? sql`false` : sql`left(d.datname, length(${literal(sized)})) = ${literal(sized)}`
+  return sql`select to_jsonb(d) as facts, d.oid::text, pg_get_userbyid(d.datdba) as owner,
+        pg_encoding_to_char(d.encoding) as encoding, t.spcname as tablespace,
+        shobj_description(d.oid, 'pg_database') as comment,
+        case when ${isSized} then
+          case when has_database_privilege(d.oid, 'connect') then coalesce(pg_database_size(d.oid), 0) end
+        end as bytes
+      from pg_database d join pg_tablespace t on t.oid = d.dattablespace
+      order by d.datname`
+}
+
+export function readDatabases(server: Server, sized?: string): Promise<DatabaseFacts[]> {
+  return server.select(DatabaseRow, databasesQuery(sized))
 }
 
 const Session = z.object({

@@ -7,6 +7,7 @@ import { errorBehind, HostError } from '../host/errors.ts'
 import type { Run } from '../host/events.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { Estate } from '../inventory/estate.ts'
+import type { ManagedCluster } from '../inventory/inventory.ts'
 import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import { DriverServer } from './driver-server.ts'
@@ -38,12 +39,11 @@ const Role = z.object({ standby: z.boolean(), version: z.number() })
  * @throws TaskError when none is, or two are; HostError when nobody could be asked
  */
 export async function findPrimary(reaching: Reaching, clusterName: string): Promise<Primary> {
-  const { estate, hosts, run } = reaching
+  const { estate, hosts } = reaching
   const cluster = estate.cluster(clusterName)
   if ('url' in cluster) {
     const url = new URL(estate.secret(cluster.url))
-    const dial = (address: string, port: number) => dialFrom(reaching, cluster.via, address, port)
-    const server = new DriverServer(clusterName, url, dial, run)
+    const server = managedServer(reaching, clusterName, cluster)
     const role = await readRole(server)
     if (role.standby) throw standby([clusterName], [])
     return {
@@ -78,7 +78,7 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
   return {
     server: primary.server,
     version: primary.role.version,
-    silent: failures.map(reason),
+    silent: failures.map(reasonOf),
     dialFrom: (host) => {
       const address =
         host === undefined
@@ -87,6 +87,29 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
       return dialFrom(reaching, host, address, cluster.port)
     },
   }
+}
+
+/** A server of a cluster, which may not answer. */
+export interface Member {
+  /** As messages name it: the machine, or the cluster where there is no machine of ours. */
+  name: string
+  open(): Promise<Server>
+}
+
+export function membersOf(reaching: Reaching, clusterName: string): Member[] {
+  const cluster = reaching.estate.cluster(clusterName)
+  if ('url' in cluster) {
+    return [{ name: clusterName, open: async () => managedServer(reaching, clusterName, cluster) }]
+  }
+  return cluster.hosts.map((name) => ({
+    name,
+    open: async () => new PsqlServer(await reaching.hosts.get(name), cluster.port),
+  }))
+}
+
+function managedServer(reaching: Reaching, name: string, { url, via }: ManagedCluster): Server {
+  const dial = (address: string, port: number) => dialFrom(reaching, via, address, port)
+  return new DriverServer(name, new URL(reaching.estate.secret(url)), dial, reaching.run)
 }
 
 /** Tries until the primary answers again, for as long as a machine needs to come back. Milliseconds. */
@@ -136,11 +159,12 @@ function standby(names: string[], failures: unknown[]): TaskError {
   }
   // It may be one of those that did not answer, and be well: nobody is told to promote a second one.
   const known = errorBehind(failures[0], HostError)
-  const message = `${found}; no answer from the others: ${failures.map(reason).join('; ')}`
+  const message = `${found}; no answer from the others: ${failures.map(reasonOf).join('; ')}`
   return new TaskError(message, known ? { code: exitCode.unreachable, next: known.next } : {})
 }
 
-function reason(error: unknown): string {
+/** Why something could not be asked, in a line. */
+export function reasonOf(error: unknown): string {
   const known = errorBehind(error, HostError) ?? error
   return known instanceof Error ? known.message : String(known)
 }

@@ -1,4 +1,5 @@
 import type { AppShell } from '../../app/app.ts'
+import { listMigrations } from '../../app/migrations.ts'
 import { errorBehind, HostError } from '../../host/errors.ts'
 import { TaskError } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
@@ -14,6 +15,7 @@ import { type KeptCopy, keptCopies, unfinishedReset } from '../kept.ts'
 import { failedMigrations, type Migration, pendingMigrations, readMigrations } from '../migrations.ts'
 import type { Server } from '../server.ts'
 import { type DatabaseSettings, readSettings } from '../settings.ts'
+import { size } from '../size.ts'
 import { productionProblem, type ResetFlags, type ResetTarget } from './target.ts'
 
 /** What there is before anything is changed. */
@@ -49,7 +51,7 @@ export async function surveyDatabase(
     readSettings(server, database.oid),
     readContent(server, database.name),
     readMigrations(server, database.name),
-    app && entry?.migrations ? listFolder(app, entry.migrations) : undefined,
+    app && entry?.migrations ? listMigrations(app, entry.migrations) : undefined,
     app && entry?.drift ? askDrift(app, entry.drift) : undefined,
   ])
   return {
@@ -179,28 +181,12 @@ export function describeCopies(kept: KeptCopy[]): string[] {
   return kept.map(({ facts }) => `  ${facts.name}, ${size(facts.bytes)}`)
 }
 
-/** Binary units, as `pg_size_pretty` has them. */
-export function size(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)))
-  const value = bytes / 1024 ** power
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
-}
-
 function list(names: string[]): string {
   return names.length === 0 ? '' : ` (${names.join(', ')})`
 }
 
 function indent(text: string): string[] {
   return text.split('\n').map((line) => `  ${line}`)
-}
-
-/** A folder of Prisma migrations has one folder for each of them. */
-async function listFolder(app: AppShell, folder: string): Promise<string[] | undefined> {
-  const quoted = `'${folder.replaceAll("'", String.raw`'\''`)}'`
-  const output = await app.read(`cd ${quoted} && ls -d -- */`, { nothrow: true })
-  if (output.exitCode !== 0) return undefined
-  return output.lines().map((line) => line.trim().replace(/\/$/, ''))
 }
 
 async function askDrift(app: AppShell, command: string): Promise<string> {

@@ -27,6 +27,7 @@ export interface TaskLine {
   user?: string
   command?: string
   input?: string
+  data?: unknown
   /** Milliseconds. */
   ms?: number
 }

@@ -8,7 +8,6 @@ import {
   checkEnvironment,
   describeSurvey,
   refuse,
-  size,
   surveyDatabase,
 } from '../../../../lib/postgres/reset/survey.ts'
 import { type ResetFlags, resetTarget } from '../../../../lib/postgres/reset/target.ts'
@@ -199,16 +198,4 @@ describe('what is shown before the question', () => {
     )
     expect(error.message).toContain('the connection was lost')
   })
-})
-
-test.each([
-  [0, '0 bytes'],
-  [1023, '1023 bytes'],
-  [1024, '1.0 kB'],
-  [7_500_000, '7.2 MB'],
-  [200 * 2 ** 20, '200 MB'],
-  [3.5 * 2 ** 40, '3.5 TB'],
-  [2 ** 55, '32768 TB'],
-])('%d bytes are %s', (bytes, text) => {
-  expect(size(bytes)).toBe(text)
 })

@@ -10,10 +10,11 @@
  */
 import { z } from 'zod'
 
-import { type AppShell, appShell } from '../lib/app/app.ts'
-import { withPatience } from '../lib/app/patience.ts'
+import { appShell } from '../lib/app/app.ts'
+import { runInApp } from '../lib/app/run.ts'
 import { readDatabases } from '../lib/postgres/catalog.ts'
-import { findPrimary, findPrimaryAgain, type Primary } from '../lib/postgres/cluster.ts'
+import { claimDatabase, undoCommand } from '../lib/postgres/claim.ts'
+import { findPrimaryAgain, type Primary } from '../lib/postgres/cluster.ts'
 import {
   closeDoor,
   createLike,
@@ -25,16 +26,13 @@ import {
   renameDatabases,
 } from '../lib/postgres/database.ts'
 import { copyName, keptCopies } from '../lib/postgres/kept.ts'
+import { checkEnvironment } from '../lib/postgres/refusal.ts'
 import { proveFilled } from '../lib/postgres/reset/proof.ts'
 import { insistOnPutBack, proveBack, putBack, wayBack } from '../lib/postgres/reset/put-back.ts'
-import {
-  checkEnvironment,
-  describeCopies,
-  describeSurvey,
-  surveyDatabase,
-} from '../lib/postgres/reset/survey.ts'
-import { resetPreflight, type ResetTarget, resetTarget } from '../lib/postgres/reset/target.ts'
-import type { Session, StepHandle } from '../lib/task/session.ts'
+import { describeCopies, describeSurvey, surveyDatabase } from '../lib/postgres/reset/survey.ts'
+import { resetPreflight } from '../lib/postgres/reset/target.ts'
+import type { DatabaseTarget } from '../lib/postgres/target.ts'
+import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
 const flags = z.object({
@@ -72,21 +70,14 @@ export const task = defineTask({
   flags,
   preflight: ({ estate, flags: given }) => resetPreflight(estate, given),
   async run(session) {
-    const target = resetTarget(session.estate, session.flags.database)
-    const primary = await session.step(`Find the primary of ${target.cluster}`, async (step) => {
-      const found = await findPrimary(session, target.cluster)
-      step.title = `Primary of ${target.cluster} is ${found.server.name}`
-      return found
-    })
-    for (const silent of primary.silent) session.warn(`no answer: ${silent}`)
-    await session.lock(`pg/${target.name}`, (holder) => primary.server.lock(`pg/${target.name}`, holder))
+    const { target, primary } = await claimDatabase(session)
     if (session.flags.undo) await undo(session, target, primary)
     else if (session.flags.discardKept) await discardKept(session, target, primary)
     else await reset(session, target, primary)
   },
 })
 
-async function reset(session: Session<Flags>, target: ResetTarget, primary: Primary): Promise<void> {
+async function reset(session: Session<Flags>, target: DatabaseTarget, primary: Primary): Promise<void> {
   const { flags: given, dryRun } = session
   const { server } = primary
   const { name } = target
@@ -133,10 +124,10 @@ async function reset(session: Session<Flags>, target: ResetTarget, primary: Prim
     }
     const { migrate, seed } = target.app?.entry ?? {}
     if (app && migrate && !given.skipMigrate) {
-      await session.step(`Migrate: ${migrate}`, (step) => fill(session, step, app, migrate))
+      await session.step(`Migrate: ${migrate}`, (step) => runInApp(session, step, app, migrate))
     }
     if (app && seed && !given.skipSeed) {
-      await session.step(`Seed: ${seed}`, (step) => fill(session, step, app, seed))
+      await session.step(`Seed: ${seed}`, (step) => runInApp(session, step, app, seed))
     }
     await session.prove(`Prove that ${target.database.owner} can use ${name}`, async (step) => {
       step.detail = await proveFilled(session, primary, target)
@@ -153,17 +144,10 @@ async function reset(session: Session<Flags>, target: ResetTarget, primary: Prim
   }
 }
 
-function fill(session: Session<Flags>, step: StepHandle, app: AppShell, command: string): Promise<void> {
-  return withPatience(
-    () => session.follow(step, app.change(command)),
-    (why) => session.note(why),
-  )
-}
-
 /** Whatever goes wrong: the old database has its name again, and is open, before the task ends. */
 async function putBackOnFailure(
   session: Session<Flags>,
-  target: ResetTarget,
+  target: DatabaseTarget,
   oid: string,
   work: () => Promise<void>,
 ): Promise<void> {
@@ -186,7 +170,7 @@ async function putBackOnFailure(
   }
 }
 
-async function undo(session: Session<Flags>, target: ResetTarget, { server }: Primary): Promise<void> {
+async function undo(session: Session<Flags>, target: DatabaseTarget, { server }: Primary): Promise<void> {
   const { name } = target
   const way = await session.step(`Look for the old ${name}`, () => wayBack(server, name, new Date()))
   const database = way.way === 'swap' ? way.old : way.database
@@ -207,7 +191,11 @@ async function undo(session: Session<Flags>, target: ResetTarget, { server }: Pr
   }
 }
 
-async function discardKept(session: Session<Flags>, target: ResetTarget, { server }: Primary): Promise<void> {
+async function discardKept(
+  session: Session<Flags>,
+  target: DatabaseTarget,
+  { server }: Primary,
+): Promise<void> {
   const { name } = target
   const surplus = await session.step(`Look for kept copies of ${name}`, async () => {
     const copies = keptCopies(name, await readDatabases(server, name))
@@ -227,12 +215,6 @@ async function discardKept(session: Session<Flags>, target: ResetTarget, { serve
   for (const { facts } of surplus) {
     await session.step(`Drop ${facts.name}`, () => dropDatabase(server, facts.name, proof, name))
   }
-}
-
-/** Names the database as the operator did: two clusters may have one of that name. */
-function undoCommand(session: Session<Flags>, { name, database }: ResetTarget): string {
-  const confirm = database.environment === 'production' ? ['--confirm', name] : []
-  return session.command('pg-reset', ['--database', session.flags.database, '--undo', ...confirm])
 }
 
 await runIfMain(import.meta, task)

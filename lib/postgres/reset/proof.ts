@@ -2,7 +2,8 @@ import { TaskError } from '../../task/errors.ts'
 import type { Primary, Reaching } from '../cluster.ts'
 import { logIn } from '../login.ts'
 import { failedMigrations, readMigrations } from '../migrations.ts'
-import type { ResetFlags, ResetTarget } from './target.ts'
+import type { DatabaseTarget } from '../target.ts'
+import type { ResetFlags } from './target.ts'
 
 /**
  * Proves a reset from where it matters: the app's role logs in over TCP from the app's own machine,
@@ -13,7 +14,7 @@ import type { ResetFlags, ResetTarget } from './target.ts'
 export async function proveFilled(
   reaching: Reaching & { flags: ResetFlags },
   primary: Primary,
-  target: ResetTarget,
+  target: DatabaseTarget,
 ): Promise<string> {
   const { estate, flags } = reaching
   const { name, database, app } = target

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { Hosts } from '../../../../lib/host/hosts.ts'
 import { findPrimary } from '../../../../lib/postgres/cluster.ts'
 import { proveFilled } from '../../../../lib/postgres/reset/proof.ts'
-import { type ResetFlags, resetTarget } from '../../../../lib/postgres/reset/target.ts'
+import type { ResetFlags } from '../../../../lib/postgres/reset/target.ts'
+import { databaseTarget } from '../../../../lib/postgres/target.ts'
 import { failure, RecordedRun, ScriptedMachine } from '../../doubles.ts'
 import { backend } from '../backend.ts'
 import { type FakeDatabase, FakePostgres } from '../fake-postgres.ts'
@@ -35,7 +36,7 @@ async function proof({ shop, flags, accepted = password, inventory }: Situation)
     return new ScriptedMachine(name, psqlOn(name === 'pg-1' ? postgres : standby), { dial })
   })
   const reaching = { estate, hosts, run, flags: resetFlags(flags) }
-  return proveFilled(reaching, await findPrimary(reaching, 'main'), resetTarget(estate, 'shop'))
+  return proveFilled(reaching, await findPrimary(reaching, 'main'), databaseTarget(estate, 'shop'))
 }
 
 describe('a reset is proven', () => {

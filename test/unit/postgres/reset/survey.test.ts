@@ -4,13 +4,10 @@ import { appShell } from '../../../../lib/app/app.ts'
 import { HostError } from '../../../../lib/host/errors.ts'
 import { Hosts } from '../../../../lib/host/hosts.ts'
 import { readDatabases } from '../../../../lib/postgres/catalog.ts'
-import {
-  checkEnvironment,
-  describeSurvey,
-  refuse,
-  surveyDatabase,
-} from '../../../../lib/postgres/reset/survey.ts'
-import { type ResetFlags, resetTarget } from '../../../../lib/postgres/reset/target.ts'
+import { checkEnvironment, refuse } from '../../../../lib/postgres/refusal.ts'
+import { describeSurvey, surveyDatabase } from '../../../../lib/postgres/reset/survey.ts'
+import type { ResetFlags } from '../../../../lib/postgres/reset/target.ts'
+import { databaseTarget } from '../../../../lib/postgres/target.ts'
 import { TaskError } from '../../../../lib/task/errors.ts'
 import { failure, RecordedRun, type Script, ScriptedMachine } from '../../doubles.ts'
 import { type FakeDatabase, FakePostgres, FakeServer } from '../fake-postgres.ts'
@@ -20,7 +17,7 @@ type Databases = (Partial<FakeDatabase> & { name: string })[]
 
 async function refusal(databases: Databases, flags: Partial<ResetFlags> = {}, maintenance = 'postgres') {
   const server = Object.assign(new FakeServer(new FakePostgres(...databases)), { maintenance })
-  const target = resetTarget(await shopEstate(), 'shop')
+  const target = databaseTarget(await shopEstate(), 'shop')
   const all = await readDatabases(new FakeServer(server.postgres))
   try {
     return refuse(server, target, resetFlags(flags), all, 'the undo command').name
@@ -109,7 +106,7 @@ test('production on both sides needs --confirm at the server too', async () => {
     'postgres/main/databases/shop/environment': 'production',
     'apps/shop/environment': 'production',
   })
-  const target = resetTarget(estate, 'shop')
+  const target = databaseTarget(estate, 'shop')
   if (!shop) throw new Error('no shop')
   expect(() => checkEnvironment(server, target, resetFlags(), shop)).toThrow('--confirm shop')
   expect(() => checkEnvironment(server, target, resetFlags({ confirm: 'shop' }), shop)).not.toThrow()
@@ -119,7 +116,7 @@ test('production on both sides needs --confirm at the server too', async () => {
 async function shown(databases: Databases, script: Script): Promise<string[]> {
   const estate = await shopEstate()
   const hosts = new Hosts(estate, new RecordedRun(), async (name) => new ScriptedMachine(name, script))
-  const target = resetTarget(estate, 'shop')
+  const target = databaseTarget(estate, 'shop')
   if (!target.app) throw new Error('no app')
   const server = new FakeServer(new FakePostgres(...databases))
   const app = await appShell(hosts, target.app.entry)

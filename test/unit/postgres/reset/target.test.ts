@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 
 import { EstateError } from '../../../../lib/inventory/errors.ts'
-import { resetPreflight, type ResetFlags, resetTarget } from '../../../../lib/postgres/reset/target.ts'
+import { resetPreflight, type ResetFlags } from '../../../../lib/postgres/reset/target.ts'
+import { databaseTarget } from '../../../../lib/postgres/target.ts'
 import { resetFlags, shopEstate, shopInventory } from './shop.ts'
 
 async function problems(
@@ -18,7 +19,7 @@ const production = {
 
 describe('the target', () => {
   test('is the database with the app that fills it', async () => {
-    expect(resetTarget(await shopEstate(), 'shop')).toMatchObject({
+    expect(databaseTarget(await shopEstate(), 'shop')).toMatchObject({
       name: 'shop',
       cluster: 'main',
       database: { owner: 'shop_app', shadow: 'shop_shadow' },
@@ -28,13 +29,13 @@ describe('the target', () => {
 
   test('an app that only uses it does not fill it', async () => {
     const changes = { 'apps/shop/migrate': undefined, 'apps/shop/seed': undefined }
-    expect(resetTarget(await shopEstate(changes), 'shop').app).toBeUndefined()
+    expect(databaseTarget(await shopEstate(changes), 'shop').app).toBeUndefined()
   })
 
   test('must be in the inventory', async () => {
     const estate = await shopEstate()
-    expect(() => resetTarget(estate, 'shopp')).toThrow(EstateError)
-    expect(() => resetTarget(estate, 'shop_shadow')).toThrow('has no database "shop_shadow"')
+    expect(() => databaseTarget(estate, 'shopp')).toThrow(EstateError)
+    expect(() => databaseTarget(estate, 'shop_shadow')).toThrow('has no database "shop_shadow"')
   })
 
   test('has its cluster said where two have one of that name', async () => {
@@ -44,8 +45,8 @@ describe('the target', () => {
       roles: { o: {} },
     }
     const estate = await shopEstate({ 'postgres/cloud': twin })
-    expect(() => resetTarget(estate, 'shop')).toThrow('2 clusters have a database "shop"')
-    expect(resetTarget(estate, 'cloud/shop')).toMatchObject({ name: 'shop', cluster: 'cloud' })
+    expect(() => databaseTarget(estate, 'shop')).toThrow('2 clusters have a database "shop"')
+    expect(databaseTarget(estate, 'cloud/shop')).toMatchObject({ name: 'shop', cluster: 'cloud' })
   })
 })
 

@@ -4,7 +4,16 @@ export default defineConfig({
   test: {
     projects: [
       // Threads that keep what they have loaded: half the time, and no test changes what another one sees.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          // Property tests take a second or two, and five times that on a loaded machine.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: 'embedded',

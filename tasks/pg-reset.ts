@@ -119,6 +119,7 @@ async function reset(session: Session<Flags>, target: DatabaseTarget, primary: P
           shadow,
           { name: shadowName, owner: target.database.owner, like: database },
           proof,
+          name,
         ),
       )
     }

@@ -130,14 +130,18 @@ export async function dropDatabase(server: Server, name: string, proof: Proof, o
   await server.change([sql`drop database ${identifier(name)}`])
 }
 
-/** A shadow database holds nothing of its own: Prisma fills and empties it at will. */
+/**
+ * A shadow database holds nothing of its own: Prisma fills and empties it at will.
+ * @param proof the operator's word for losing the database `of`: itself, or the one whose shadow it is
+ */
 export async function recreateShadow(
   server: Server,
   shadow: DatabaseFacts | undefined,
   create: { name: string; owner: string; like: DatabaseFacts },
   proof: Proof,
+  of: string,
 ): Promise<void> {
-  assertProof(proof, proof.name)
+  assertProof(proof, of)
   const { words, mark } = shadow ?? { words: '', mark: {} }
   await server.change([
     ...(shadow ? [sql`drop database ${identifier(shadow.name)} with (force)`] : []),

@@ -5,8 +5,8 @@ import { z } from 'zod'
 
 import type { Run } from '../host/events.ts'
 import type { Attempt, Holder } from '../host/lock.ts'
-import { PostgresError, type Server } from './server.ts'
-import { literal, sql, type Sql } from './sql.ts'
+import { PostgresError, type Script, type Server } from './server.ts'
+import { identifier, literal, sql, type Sql } from './sql.ts'
 
 /** Opens the TCP connection to a server: from here, or from a machine of the estate. */
 export type Dial = (address: string, port: number) => Promise<Duplex>
@@ -38,12 +38,19 @@ export class DriverServer implements Server {
   }
 
   async change(statements: Sql[], database = this.maintenance): Promise<void> {
-    const change = {
-      host: this.name,
-      user: decodeURIComponent(this.#url.username),
-      command: `SQL in ${database}`,
-      input: statements.map((statement) => `${statement.text};`).join('\n'),
-    }
+    const texts = statements.map(({ text }) => text)
+    const input = texts.map((text) => `${text};`).join('\n')
+    await this.#act(texts, { command: `SQL in ${database}`, input }, database)
+  }
+
+  async script({ name, text }: Script, role: string, database: string): Promise<void> {
+    // What it has set must not reach the next statement on this connection.
+    const texts = [sql`set role ${identifier(role)}`.text, text, 'discard all']
+    await this.#act(texts, { command: `SQL in ${database} as ${role} < ${name}` }, database)
+  }
+
+  async #act(texts: string[], shown: { command: string; input?: string }, database: string): Promise<void> {
+    const change = { host: this.name, user: decodeURIComponent(this.#url.username), ...shown }
     if (this.#run.dryRun) {
       this.#run.onChange({ state: 'would', ...change })
       return
@@ -51,7 +58,7 @@ export class DriverServer implements Server {
     try {
       // One by one: several in one message would be a transaction, which CREATE DATABASE refuses. To their
       // end, even at Ctrl-C: none takes long, and a DROP DATABASE that is cancelled leaves a broken database.
-      for (const statement of statements) await this.#query(statement.text, database)
+      for (const text of texts) await this.#query(text, database)
       this.#run.onChange({ state: 'done', ...change })
     } catch (error) {
       this.#run.onChange({ state: 'failed', ...change })

@@ -3,8 +3,8 @@ import type { ProcessOutput } from 'zx/core'
 
 import type { Host } from '../host/host.ts'
 import type { Attempt, Holder } from '../host/lock.ts'
-import { PostgresError, type Server } from './server.ts'
-import type { Sql } from './sql.ts'
+import { PostgresError, type Script, type Server } from './server.ts'
+import { dollarQuoted, identifier, sql, type Sql } from './sql.ts'
 
 /** A server on a machine of ours: `psql` there, as the user postgres, over the local socket. */
 export class PsqlServer implements Server {
@@ -37,13 +37,22 @@ export class PsqlServer implements Server {
 
   async change(statements: Sql[], database = this.maintenance): Promise<void> {
     const text = statements.map((statement) => `${statement.text};\n`).join('')
+    await this.#act(text, { command: `psql ${database}`, input: text.trimEnd() }, database)
+  }
+
+  async script({ name, text }: Script, role: string, database: string): Promise<void> {
+    // What \gexec sends is a query's result, which psql does not read (psql(1)).
+    const input = `${sql`set role ${identifier(role)}`.text};\nselect ${dollarQuoted(text)} \\gexec\n`
+    await this.#act(input, { command: `psql ${database} as ${role} < ${name}` }, database)
+  }
+
+  async #act(input: string, shown: { command: string; input?: string }, database: string): Promise<void> {
     // Rather an error than a wait without end, as a cancelled run waits for this.
     const lockTimeout = '-c lock_timeout=30s'
-    const shown = { command: `psql ${database}`, input: text.trimEnd() }
     await this.#told(
       () =>
         this.#host.change({
-          input: text,
+          input,
           shown,
           // The server goes on with a statement whose client has died.
           uncancelled: true,

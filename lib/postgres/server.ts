@@ -21,8 +21,20 @@ export interface Server {
    * @throws PostgresError
    */
   change(statements: Sql[], database?: string): Promise<void>
+  /**
+   * Runs a script of somebody else's as a role. It reaches the server whole, as from the tools that apps migrate
+   * with: not cut at its semicolons, and not read by psql, whose backslash commands can do anything.
+   * @throws PostgresError
+   */
+  script(script: Script, role: string, database: string): Promise<void>
   /** Takes a lock on this server that ends with us. */
   lock(name: string, holder: Holder): Promise<Attempt>
+}
+
+export interface Script {
+  /** As the dry run and the journal call it. */
+  name: string
+  text: string
 }
 
 /** What the server answered instead of doing it. */

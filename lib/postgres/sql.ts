@@ -34,6 +34,14 @@ export function literal(value: string): Sql {
   return new Sql(value.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`)
 }
 
+/** A long text as a value, in dollar quotes that do not occur in it. */
+export function dollarQuoted(value: string): string {
+  check(value)
+  let tag = '$text$'
+  for (let count = 1; `${value}$`.includes(tag); count += 1) tag = `$text${count}$`
+  return `${tag}${value}${tag}`
+}
+
 export function join(parts: Sql[], separator: string): Sql {
   return new Sql(parts.map((part) => part.text).join(separator))
 }

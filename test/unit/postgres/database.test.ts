@@ -162,8 +162,18 @@ describe('the shadow database', () => {
   test('is made where there was none', async () => {
     const postgres = new FakePostgres()
     const create = { name: 'shop_shadow', owner: 'shop_app', like }
-    await recreateShadow(new FakeServer(postgres), undefined, create, await agreedTo('shop'))
+    await recreateShadow(new FakeServer(postgres), undefined, create, await agreedTo('shop'), 'shop')
     expect(postgres.get('shop_shadow')).toMatchObject({ owner: 'shop_app', limit: -1 })
+  })
+
+  test('is not touched by the word for another database', async () => {
+    const postgres = new FakePostgres()
+    const create = { name: 'shop_shadow', owner: 'shop_app', like }
+    const proof = await agreedTo('blog')
+    await expect(recreateShadow(new FakeServer(postgres), undefined, create, proof, 'shop')).rejects.toThrow(
+      'must not be destroyed',
+    )
+    expect(postgres.transcript).toEqual([])
   })
 
   test('is made anew where there was one, whoever is connected, with its comment', async () => {
@@ -171,7 +181,7 @@ describe('the shadow database', () => {
     const postgres = new FakePostgres({ name: 'shop_shadow', comment: 'scratch', tables: 3, sessions })
     const shadow = await factsOf(postgres, 'shop_shadow')
     const create = { name: 'shop_shadow', owner: 'shop_app', like }
-    await recreateShadow(new FakeServer(postgres), shadow, create, await agreedTo('shop'))
+    await recreateShadow(new FakeServer(postgres), shadow, create, await agreedTo('shop'), 'shop')
     expect(postgres.transcript[0]).toBe('drop database "shop_shadow" with (force)')
     expect(postgres.get('shop_shadow')).toMatchObject({ tables: 0, comment: 'scratch' })
   })

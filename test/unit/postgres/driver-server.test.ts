@@ -61,6 +61,15 @@ test('one connection for each database, used again', async () => {
   for (const close of run.closers) await close()
 })
 
+test('a script goes whole, as its role, and leaves no setting behind', async () => {
+  const { server, talks, run } = managed(() => [])
+  await server.script({ name: '1_init', text: 'create table a (); select 1' }, 'shop_app', 'shop')
+  expect(talks[0]?.queries).toEqual(['set role "shop_app"', 'create table a (); select 1', 'discard all'])
+  expect(run.changes).toEqual([
+    { state: 'done', host: 'cloud', user: 'admin', command: 'SQL in shop as shop_app < 1_init' },
+  ])
+})
+
 describe('a change', () => {
   test('goes statement by statement, and is told as one', async () => {
     const { server, talks, run } = managed(() => [])

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import type { Attempt } from '../../../lib/host/lock.ts'
-import { PostgresError, type Server } from '../../../lib/postgres/server.ts'
+import { PostgresError, type Script, type Server } from '../../../lib/postgres/server.ts'
 import type { Sql } from '../../../lib/postgres/sql.ts'
 
 export interface FakeDatabase {
@@ -17,6 +17,8 @@ export interface FakeDatabase {
   extensions: string[]
   /** undefined: no table `_prisma_migrations` */
   migrations: { name: string; state: string; log: string | null }[] | undefined
+  /** Sessions that hold Prisma's lock. */
+  migrating: { pid: number; address: string; seconds: number }[]
   settings: { role: string | null; setting: string }[]
   grants: { grantee: string | null; privilege: string; grantable: boolean }[] | null
   sessions: { pid: number; application: string; address: string; user: string }[]
@@ -32,6 +34,7 @@ const usual: Omit<FakeDatabase, 'name' | 'oid'> = {
   tables: 0,
   extensions: [],
   migrations: undefined,
+  migrating: [],
   settings: [],
   grants: null,
   sessions: [],
@@ -218,6 +221,10 @@ const questions: PatternedQuestion[] = [
     answer: (_, { tables, extensions }) => [{ tables, extensions }],
   },
   {
+    pattern: /locktype = 'advisory'/,
+    answer: ({ databases }) => databases.flatMap(({ migrating }) => migrating),
+  },
+  {
     pattern: /relname = '_prisma_migrations'/,
     answer: (_, { migrations }) => [{ schema: migrations ? 'public' : null }],
   },
@@ -270,6 +277,15 @@ export class FakeServer implements Server {
 
   async change(statements: Sql[]): Promise<void> {
     this.#told(() => this.postgres.change(statements.map(({ text }) => text)))
+  }
+
+  /** As {@link FakePostgres} has no tables, a script only leaves its trace. */
+  async script(script: Script, role: string, database: string): Promise<void> {
+    this.#told(() => {
+      this.postgres.connect(database)
+      this.postgres.transcript.push(`${script.name} in ${database} as ${role}`)
+      this.postgres.before(`${script.name} in ${database} as ${role}`)
+    })
   }
 
   async lock(): Promise<Attempt> {

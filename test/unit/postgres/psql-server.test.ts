@@ -110,3 +110,27 @@ describe('a failure', () => {
     expect(errorBehind(error, HostError)?.failure).toBe('lost')
   })
 })
+
+describe('a script', () => {
+  const script = { name: '1_init', text: String.raw`create table a (); select '\! ls'` }
+
+  test('goes to the server as a value, so that psql does not read it', async () => {
+    const inputs: string[] = []
+    const { server, run } = serverOn(async ({ input }) => {
+      inputs.push(await input())
+      return 0
+    })
+    await server.script(script, 'shop_app', 'shop_shadow')
+    expect(inputs).toEqual([`set role "shop_app";\nselect $text$${script.text}$text$ \\gexec\n`])
+    expect(run.changes).toEqual([
+      { state: 'done', host: 'pg-1', user: 'postgres', command: 'psql shop_shadow as shop_app < 1_init' },
+    ])
+  })
+
+  test('in a dry run is only told', async () => {
+    const { server, machine, run } = serverOn(() => 0, new RecordedRun({ dryRun: true }))
+    await server.script(script, 'shop_app', 'shop_shadow')
+    expect(machine.started).toEqual([])
+    expect(run.changes).toMatchObject([{ state: 'would' }])
+  })
+})

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { identifier, join, literal, sql } from '../../../lib/postgres/sql.ts'
+import { dollarQuoted, identifier, join, literal, sql } from '../../../lib/postgres/sql.ts'
 
 const anyText = fc
   .oneof(
@@ -99,9 +99,26 @@ describe('a name', () => {
   })
 })
 
+test('a long text stands in dollar quotes that it cannot end', () => {
+  expect(dollarQuoted("it's\\n")).toBe("$text$it's\\n$text$")
+  expect(dollarQuoted('do $text$ begin end $text$')).toBe('$text1$do $text$ begin end $text$$text1$')
+  // The two together would be the end of it.
+  expect(dollarQuoted('a$text')).toBe('$text1$a$text$text1$')
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('$', 'text', '1', '$text$', ' ')), (words) => {
+      const text = words.join('')
+      const quoted = dollarQuoted(text)
+      const tag = /^\$\w+\$/.exec(quoted)?.[0] ?? ''
+      expect(quoted.indexOf(tag, tag.length)).toBe(quoted.length - tag.length)
+      expect(quoted.slice(tag.length, -tag.length)).toBe(text)
+    }),
+  )
+})
+
 test('NUL is refused', () => {
   expect(() => literal('a\0')).toThrow('no NUL character')
   expect(() => identifier('a\0')).toThrow('no NUL character')
+  expect(() => dollarQuoted('a\0')).toThrow('no NUL character')
 })
 
 test('parts are put together', () => {

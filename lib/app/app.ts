@@ -12,6 +12,8 @@ export interface AppShell {
   place: string
   read(command: string, options?: CommandOptions): ProcessPromise
   change(command: string, options?: CommandOptions): ProcessPromise
+  /** The line that runs a command there by hand, for the operator. */
+  byHand(command: string): string
 }
 
 export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
@@ -26,6 +28,8 @@ export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
         `${app.host}, service ${app.service}`,
         (run, command) =>
           run`cd 2> /dev/null || :; cd ${fromHome(app.directory)}; exec docker compose ${file} run --rm --no-deps -T ${app.service} sh -c ${leash} leash ${command}`,
+        (command) =>
+          `cd ${app.directory} && docker compose ${[...file, 'run', '--rm', '--no-deps', app.service].join(' ')} ${command}`,
         { keepInputOpen: true },
       )
     }
@@ -34,6 +38,7 @@ export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
         login,
         `${app.host}, container ${app.container}`,
         (run, command) => run`exec podman exec -i ${app.container} sh -c ${leash} leash ${command}`,
+        (command) => `podman exec ${app.container} ${command}`,
         { keepInputOpen: true },
       )
     case 'pm2':
@@ -41,12 +46,14 @@ export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
         login,
         `${app.host}, ${app.directory}`,
         (run, command) => run`cd 2> /dev/null || :; cd ${fromHome(app.directory)}; exec sh -c ${command}`,
+        (command) => `cd ${app.directory} && ${command}`,
       )
     case 'command':
       return appCommands(
         app.user ? login.as(app.user) : login,
         `${app.host}, ${app.directory}`,
         (run, command) => run`cd 2> /dev/null || :; cd ${fromHome(app.directory)}; exec sh -c ${command}`,
+        (command) => `cd ${app.directory} && ${command}`,
       )
   }
 }
@@ -62,11 +69,13 @@ function appCommands(
   host: Host,
   place: string,
   start: (run: Template, command: string) => ProcessPromise,
+  byHand: (command: string) => string,
   always: CommandOptions = {},
 ): AppShell {
   const shown = (command: string) => ({ command: `${command}   # ${place}` })
   return {
     place,
+    byHand: (command) => `on ${host.name} as ${host.user}: ${byHand(command)}`,
     read: (command, options = {}) => start(host.read({ ...always, ...options }), command),
     change: (command, options = {}) =>
       start(host.change({ ...always, shown: shown(command), ...options }), command),

@@ -1,5 +1,5 @@
 import type { ChangeEvent, ErrorEvent, NoteEvent, StartEvent, StepEvent } from './events.ts'
-import { duration, harmless, linesOf, oneLine } from './text.ts'
+import { duration, linesOf, oneLine } from './text.ts'
 
 /** Sets off what a machine was given or said from what we say. */
 const gutter = '| '
@@ -35,7 +35,7 @@ export function errorLines(error: ErrorEvent): string[] {
   return [
     ...linesOf(error.message),
     ...(seen.length === 0 ? [] : ['seen:', ...seen.map((line) => `${gutter}${line}`.trimEnd())]),
-    ...(error.next === undefined ? [] : [`next: ${harmless(error.next)}`]),
+    ...(error.next === undefined ? [] : linesOf(`next: ${error.next}`)),
   ]
 }
 

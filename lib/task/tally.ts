@@ -14,11 +14,13 @@ const words = {
 export class Tally {
   #dryRun = false
   #would = 0
+  #failedChanges = 0
   #failedStep: string | undefined
 
   see(event: TaskEvent): void {
     if (event.event === 'start') this.#dryRun = event.dryRun
     if (event.event === 'change' && event.state === 'would') this.#would += 1
+    if (event.event === 'change' && event.state === 'failed') this.#failedChanges += 1
     // The first one: a step that fails afterwards, while cleaning up, is not the reason.
     if (event.event === 'step' && event.state === 'failed') this.#failedStep ??= event.title
   }
@@ -33,7 +35,10 @@ export class Tally {
 
   #counts(end: EndEvent): string {
     if (this.#dryRun) return `${this.#would} would change, ${end.unchanged} unchanged`
-    if (end.outcome !== 'done' && end.changed === 0) return 'nothing was changed'
+    if (end.outcome !== 'done' && end.changed === 0) {
+      // What failed half-way may have changed something.
+      return this.#failedChanges === 0 ? 'nothing was changed' : `0 changed, ${this.#failedChanges} failed`
+    }
     return `${end.changed} changed, ${end.unchanged} unchanged`
   }
 }

@@ -18,6 +18,7 @@ export interface TaskLine {
   event: string
   state?: string
   title?: string
+  detail?: string
   text?: string
   warning?: boolean
   message?: string

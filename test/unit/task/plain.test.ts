@@ -61,6 +61,12 @@ const failed: readonly TaskEventBody[] = [
 
 const facts: TaskEventBody = { event: 'data', name: 'cluster', data: { servers: 2 }, text: 'main\n  pg-1\n' }
 
+test('a run whose only act failed half-way does not say that nothing was changed', () => {
+  const end: TaskEventBody = { event: 'end', outcome: 'failed', changed: 0, unchanged: 0, code: 1, ms: 5 }
+  expect(printed([{ ...reset, state: 'failed' }, end]).stderr).toContain('after 5 ms, 0 changed, 1 failed')
+  expect(printed([end]).stderr).toContain('after 5 ms, nothing was changed')
+})
+
 test('facts are shown as text, each line of it, and not with --quiet', () => {
   expect(printed([facts]).stdout).toBe('2025-11-21T02:24:00.000Z note   main\n    pg-1\n')
   expect(printed([facts], { quiet: true })).toEqual({ stdout: '', stderr: '' })

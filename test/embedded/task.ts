@@ -16,6 +16,8 @@ const TaskEvent = z.object({
   command: z.string().optional(),
   input: z.string().optional(),
   outcome: z.string().optional(),
+  changed: z.number().optional(),
+  data: z.unknown().optional(),
 })
 export type TaskEvent = z.infer<typeof TaskEvent>
 
@@ -36,18 +38,28 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Everything that any run has printed, to be searched for secrets. */
 export const allOutput: string[] = []
 
+/** {@link runTask} with pg-reset. */
+export function runReset(
+  env: NodeJS.ProcessEnv,
+  args: string[],
+  watch?: (event: TaskEvent, child: Subprocess) => void,
+): Promise<TaskRun> {
+  return runTask('pg-reset', env, args, watch)
+}
+
 /**
- * Runs pg-reset as a process of its own, without a terminal, with `--json`.
+ * Runs a task as a process of its own, without a terminal, with `--json`.
  * @param watch sees each event when it happens, and may do something to the process
  */
-export async function runReset(
+export async function runTask(
+  task: string,
   env: NodeJS.ProcessEnv,
   args: string[],
   watch: (event: TaskEvent, child: Subprocess) => void = () => {},
 ): Promise<TaskRun> {
   const start = performance.now()
   const events: TaskEvent[] = []
-  const command = ['--import', 'tsx', 'tasks/pg-reset.ts', '--json', ...args]
+  const command = ['--import', 'tsx', `tasks/${task}.ts`, '--json', ...args]
   const child = execa(process.execPath, command, {
     cwd: root,
     env,

@@ -14,7 +14,8 @@ import { claimDatabase } from '../lib/postgres/claim.ts'
 import { findPrimaryAgain, type Primary } from '../lib/postgres/cluster.ts'
 import { lookBefore, type Prospect } from '../lib/postgres/migrate/look.ts'
 import { commandPreflight } from '../lib/postgres/migrate/preflight.ts'
-import { endpointsOf, migrationRoute, refuseRoute } from '../lib/postgres/migrate/route.ts'
+import { findRoute } from '../lib/postgres/migrate/probe.ts'
+import { endpointsOf, refuseRoute } from '../lib/postgres/migrate/route.ts'
 import {
   describeProgress,
   describeState,
@@ -86,7 +87,7 @@ async function checkRoute(
   const entry = target.app?.entry
   const settings = entry && (await readEnvFile(session.hosts, entry))
   const endpoints = endpointsOf(session.estate, target)
-  const route = migrationRoute(settings ?? {}, endpoints)
+  const route = entry && (await findRoute(session.hosts, entry, settings ?? {}, endpoints))
   if (!route) {
     step.title = 'Which way the migrations take is not known'
     session.warn(
@@ -97,11 +98,10 @@ async function checkRoute(
   refuseRoute(route, server.name, target, endpoints)
   const to = `${route.host}:${route.port}`
   step.title = `The migrations go to ${to}, by ${route.variable}`
-  if (route.server === undefined) {
-    session.warn(
-      `${to} is no server of ${target.cluster} by the inventory; if a pooler, migrations need a way past it`,
-    )
-  }
+  if (route.server !== undefined) return
+  session.warn(
+    `${to} is no server of ${target.cluster} by the inventory, and did not answer as pgbouncer; if a pooler, migrations need a way past it`,
+  )
 }
 
 /** Nothing is taken back: what was applied stays applied, and the operator hears how far that is. */

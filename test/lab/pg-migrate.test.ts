@@ -200,6 +200,30 @@ test.each([
   expect(await sql("select to_regclass('never') is null")).toBe('t')
 })
 
+test('a pooler on a port that does not tell is found by asking it', async () => {
+  await makeEmpty(lab)
+  await lab.sh(
+    'vm-app',
+    `set -eu
+    mkdir -p /run/odd
+    cp /srv/weltenwind/pgbouncer/userlist.txt /run/odd
+    sed -e 's/6432/5555/' -e 's#/etc/pgbouncer#/run/odd#' /srv/weltenwind/pgbouncer/pgbouncer.ini > /run/odd/pgbouncer.ini
+    chown -R postgres: /run/odd
+    systemd-run --quiet --collect --unit odd-pooler --uid postgres /usr/sbin/pgbouncer /run/odd/pgbouncer.ini
+    cp -p ${env} ${env}.right
+    sed -i 's#@10.10.10.11:5432/weltenwind$#@10.10.10.14:5555/weltenwind#' ${env}`,
+  )
+  const outcome = await run('pg-migrate')
+  await lab.sh('vm-app', `mv ${env}.right ${env}; systemctl stop odd-pooler; rm -r /run/odd`)
+  expect(outcome).toMatchObject({
+    code: 2,
+    error: expect.stringMatching(
+      /10\.10\.10\.14:5555, which is no server of main but a pooler \(it answers as pgbouncer\)/,
+    ),
+  })
+  expect(everything(outcome)).not.toContain((await lab.secrets()).app)
+})
+
 test('the database says that it is production, and the inventory does not', async () => {
   await sql(`comment on database weltenwind is '[hausmeister environment=production]'`)
   for (const task of ['pg-migrate', 'pg-seed'] as const) {

@@ -51,22 +51,30 @@ export function migrationRoute(
   settings: Readonly<Record<string, string>>,
   endpoints: readonly Endpoint[],
 ): Route | undefined {
-  const variable = settings['DIRECT_URL'] ? 'DIRECT_URL' : 'DATABASE_URL'
-  const value = settings[variable] ?? ''
-  if (!URL.canParse(value)) return undefined
-  const url = new URL(value)
+  const found = migrationUrl(settings)
+  if (!found) return undefined
+  const { variable, url } = found
   // As it is written there; the brackets of an IPv6 address are the URL's own.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
   const port = Number(url.port || 5432)
-  const found = endpoints.find((one) => one.host.toLowerCase() === host && one.port === port)
+  const endpoint = endpoints.find((one) => one.host.toLowerCase() === host && one.port === port)
   return {
     variable,
     host,
     port,
     database: decodeURIComponent(url.pathname.slice(1)),
-    server: found?.server,
-    pooler: found ? undefined : poolerSign(url, port),
+    server: endpoint?.server,
+    pooler: endpoint ? undefined : poolerSign(url, port),
   }
+}
+
+/** The URL with its password, which must not be shown. */
+export function migrationUrl(
+  settings: Readonly<Record<string, string>>,
+): { variable: Route['variable']; url: URL } | undefined {
+  const variable = settings['DIRECT_URL'] ? 'DIRECT_URL' : 'DATABASE_URL'
+  const value = settings[variable] ?? ''
+  return URL.canParse(value) ? { variable, url: new URL(value) } : undefined
 }
 
 function poolerSign(url: URL, port: number): string | undefined {

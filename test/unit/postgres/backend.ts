@@ -4,6 +4,8 @@ import { type Duplex, duplexPair } from 'node:stream'
 export interface Backend {
   /** undefined: anybody may come in. */
   password?: string
+  /** Said to everybody who comes in. */
+  refusal?: string
   /** @throws with the server's words */
   query: (text: string) => Record<string, unknown>[]
 }
@@ -20,7 +22,7 @@ export interface Conversation {
  * The server's side of PostgreSQL's protocol 3.0, as much as one client needs: a password in clear
  * text, and simple queries.
  */
-export function backend({ password, query }: Backend): {
+export function backend({ password, refusal, query }: Backend): {
   client: Duplex
   said: Conversation
   hangUp: () => void
@@ -52,7 +54,8 @@ export function backend({ password, query }: Backend): {
 
   function answer(type: string, content: string): void {
     if (type === 'p') {
-      if (content === password) welcome()
+      if (refusal !== undefined) refuse(refusal)
+      else if (content === password) welcome()
       else refuse(`password authentication failed for user "${said.user}"`)
     } else if (type === 'Q') {
       said.queries.push(content)

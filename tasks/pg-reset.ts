@@ -12,6 +12,8 @@ import { z } from 'zod'
 
 import { appShell } from '../lib/app/app.ts'
 import { runInApp } from '../lib/app/run.ts'
+import { Pausing } from '../lib/pgbouncer/pause.ts'
+import { poolerOf } from '../lib/pgbouncer/poolers.ts'
 import { readDatabases } from '../lib/postgres/catalog.ts'
 import { claimDatabase, undoCommand } from '../lib/postgres/claim.ts'
 import { findPrimaryAgain, type Primary } from '../lib/postgres/cluster.ts'
@@ -20,6 +22,7 @@ import {
   createLike,
   dropDatabase,
   endSessions,
+  letTransactionsEnd,
   markDatabase,
   proveDatabase,
   recreateShadow,
@@ -71,13 +74,25 @@ export const task = defineTask({
   preflight: ({ estate, flags: given }) => resetPreflight(estate, given),
   async run(session) {
     const { target, primary } = await claimDatabase(session)
-    if (session.flags.undo) await undo(session, target, primary)
-    else if (session.flags.discardKept) await discardKept(session, target, primary)
-    else await reset(session, target, primary)
+    if (session.flags.discardKept) return discardKept(session, target, primary)
+    const pausing = new Pausing(await poolerOf(session, target.cluster))
+    try {
+      if (session.flags.undo) await undo(session, target, primary, pausing)
+      else await reset(session, target, primary, pausing)
+    } finally {
+      await pausing.resume().catch((error: unknown) => {
+        session.warn(`${pausing.name} is resumed by its own machine: ${String(error)}`)
+      })
+    }
   },
 })
 
-async function reset(session: Session<Flags>, target: DatabaseTarget, primary: Primary): Promise<void> {
+async function reset(
+  session: Session<Flags>,
+  target: DatabaseTarget,
+  primary: Primary,
+  pausing: Pausing,
+): Promise<void> {
   const { flags: given, dryRun } = session
   const { server } = primary
   const { name } = target
@@ -93,7 +108,8 @@ async function reset(session: Session<Flags>, target: DatabaseTarget, primary: P
   session.note(given.discard ? `it will be dropped at the end (--discard)` : `it will be kept as ${keptName}`)
   const proof = await session.confirm(name, `This empties ${name} on ${server.name}.`)
 
-  await putBackOnFailure(session, target, database.oid, async () => {
+  await putBackOnFailure(session, target, pausing, database.oid, async () => {
+    await pause(session, pausing, () => letTransactionsEnd(server, name))
     await session.step(`Close the door of ${name}`, () =>
       closeDoor(server, database, { ...mark, reset: 'closing' }),
     )
@@ -111,6 +127,8 @@ async function reset(session: Session<Flags>, target: DatabaseTarget, primary: P
       () => createLike(server, name, database, settings, template1, mark),
       () => proveDatabase(server, { ...database, mark }),
     )
+    // The app's own commands may connect through it.
+    await resume(session, pausing)
     const shadowName = target.database.shadow
     if (shadowName !== undefined) {
       await session.step(`Create an empty ${shadowName}`, () =>
@@ -145,10 +163,25 @@ async function reset(session: Session<Flags>, target: DatabaseTarget, primary: P
   }
 }
 
+/** The pooler's clients wait from now on: they see no closed door, which pgbouncer would remember. */
+async function pause(session: Session<Flags>, pausing: Pausing, settle: () => Promise<void>): Promise<void> {
+  if (pausing.name === undefined) return
+  await session.step(`Pause ${pausing.name}`, async (step) => {
+    if (!(await pausing.pause())) step.detail = 'it is not running'
+    else if (!session.dryRun) await settle()
+  })
+}
+
+async function resume(session: Session<Flags>, pausing: Pausing): Promise<void> {
+  if (pausing.name === undefined) return
+  await session.step(`Resume ${pausing.name}`, () => pausing.resume())
+}
+
 /** Whatever goes wrong: the old database has its name again, and is open, before the task ends. */
 async function putBackOnFailure(
   session: Session<Flags>,
   target: DatabaseTarget,
+  pausing: Pausing,
   oid: string,
   work: () => Promise<void>,
 ): Promise<void> {
@@ -161,6 +194,8 @@ async function putBackOnFailure(
       next: undoCommand(session, target),
       work: async (step) => {
         const { server } = await findPrimaryAgain(session, cluster, patience)
+        // The old database has to come back, whether or not its clients can be made to wait for it.
+        await pausing.pause().catch(() => false)
         const way = await insistOnPutBack(server, name, oid, session.dryRun)
         const half = way.way === 'swap' && way.aside ? `; the half-built one is kept as ${way.aside.to}` : ''
         const is = way.way === 'none' ? 'is still' : 'is back'
@@ -171,7 +206,12 @@ async function putBackOnFailure(
   }
 }
 
-async function undo(session: Session<Flags>, target: DatabaseTarget, { server }: Primary): Promise<void> {
+async function undo(
+  session: Session<Flags>,
+  target: DatabaseTarget,
+  { server }: Primary,
+  pausing: Pausing,
+): Promise<void> {
   const { name } = target
   const way = await session.step(`Look for the old ${name}`, () => wayBack(server, name, new Date()))
   const database = way.way === 'swap' ? way.old : way.database
@@ -181,11 +221,13 @@ async function undo(session: Session<Flags>, target: DatabaseTarget, { server }:
     // After a reset that was cut off, the half-built one is nobody's data.
     if (!way.half) await session.confirm(name, `This takes the present ${name} on ${server.name} out of use.`)
   }
+  await pause(session, pausing, () => letTransactionsEnd(server, name))
   await session.step(
     `Put ${name} back`,
     () => putBack(server, name, way, session.dryRun),
     () => proveBack(server, name, database.oid),
   )
+  await resume(session, pausing)
   const { shadow } = target.database
   if (shadow !== undefined && !(await readDatabases(server)).some((facts) => facts.name === shadow)) {
     session.warn(`${shadow} is missing since the reset was cut off; the next reset makes it again`)

@@ -59,7 +59,7 @@ export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
 }
 
 /** `~` in an argument is a letter like others: we are at home already when we go there. */
-function fromHome(directory: string): string {
+export function fromHome(directory: string): string {
   return directory.replace(/^~\//, './')
 }
 
@@ -83,7 +83,7 @@ function appCommands(
 }
 
 /** Members of the group docker need no sudo for it. */
-async function dockerUser(login: Host): Promise<Host> {
+export async function dockerUser(login: Host): Promise<Host> {
   const groups = await login.read`id -nG`.text()
   return groups.trim().split(' ').includes('docker') ? login : login.as('root')
 }

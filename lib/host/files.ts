@@ -7,6 +7,8 @@ export interface WriteOptions {
   mode?: number
   /** `user` or `user:group`. Default: those of the file that is there, else the writing user. */
   owner?: string
+  /** Show no difference in the dry run and the journal: lines beside ours may hold secrets that nobody told us. */
+  secret?: boolean
 }
 
 /** Reads a text file; undefined when there is none. */
@@ -39,9 +41,8 @@ export async function writeTextFile(
   if (before === content && mode === wantedMode && sameOwner) return false
   const hash = createHash('sha256').update(content).digest('hex')
   const suffix = `.hausmeister-${randomBytes(4).toString('hex')}`
-  const { createTwoFilesPatch } = await import('diff')
-  const difference = createTwoFilesPatch(path, path, before ?? '', content, '', '', { context: 2 })
-  const shown = { command: `write ${path} (mode ${wantedMode})`, input: difference }
+  const command = `write ${path} (mode ${wantedMode})`
+  const shown = options.secret ? { command } : { command, input: await difference(path, before, content) }
   const chown = wantedOwner ? ['chown', '--', wantedOwner] : [':']
   // Where a link points to, or the link would be replaced and the file itself left as it was.
   // umask first: the file must not be readable by others even for a moment.
@@ -57,4 +58,9 @@ export async function writeTextFile(
     sync -- "$temporary"
     mv -f -- "$temporary" "$path"`
   return true
+}
+
+async function difference(path: string, before: string | undefined, content: string): Promise<string> {
+  const { createTwoFilesPatch } = await import('diff')
+  return createTwoFilesPatch(path, path, before ?? '', content, '', '', { context: 2 })
 }

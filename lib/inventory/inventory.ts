@@ -68,11 +68,43 @@ export const AccessRule = z.strictObject({
 })
 export type AccessRule = z.infer<typeof AccessRule>
 
+const poolerContent = {
+  port: Port.default(6432).describe('Where it listens.'),
+  mode: z
+    .enum(['session', 'transaction'])
+    .default('transaction')
+    .describe('How long a client keeps its server connection.'),
+  poolSize: z.int().min(1).default(20).describe('Server connections for each database and role.'),
+  maxClients: z.int().min(1).default(100).describe('Connections of clients; more are refused.'),
+}
+
+export const SystemdPooler = z.strictObject({
+  runtime: z.literal('systemd'),
+  host: Name.describe("The machine; it runs as the distribution's service pgbouncer."),
+  ...poolerContent,
+})
+export type SystemdPooler = z.infer<typeof SystemdPooler>
+
+export const ComposePooler = z.strictObject({
+  runtime: z.literal('compose'),
+  app: Name.describe('The app whose compose file it stands in.'),
+  service: Line.describe('The service that runs pgbouncer.'),
+  directory: AbsolutePath.regex(/^\//, 'a path on the machine that starts with "/" is expected').describe(
+    "Folder on the app's host that the service has as /etc/pgbouncer.",
+  ),
+  ...poolerContent,
+})
+export type ComposePooler = z.infer<typeof ComposePooler>
+
+export const PoolerEntry = z.discriminatedUnion('runtime', [SystemdPooler, ComposePooler])
+export type PoolerEntry = z.infer<typeof PoolerEntry>
+
 const clusterContent = {
   version: z.int().min(13, 'versions before 13 are not supported').optional().describe('Major version.'),
   databases: z.record(Identifier, Database).default({}),
   roles: z.record(Identifier, Role).default({}),
   access: z.array(AccessRule).default([]).describe('Who may connect from where.'),
+  pooler: PoolerEntry.optional().describe('The pgbouncer through which the apps connect.'),
 }
 
 export const MachineCluster = z.strictObject({

@@ -13,6 +13,9 @@ import { identifier, literal, sql, type Sql } from './sql.ts'
 /** How long sessions may take to end after they were told to, in milliseconds. */
 const sessionPatience = 30_000
 
+/** How long transactions may go on while new ones wait, in milliseconds. */
+const transactionPatience = 5000
+
 /** Nobody can connect any more, not even a superuser; those who are connected stay. */
 export async function closeDoor(server: Server, database: DatabaseFacts, mark: Mark): Promise<void> {
   await server.change(
@@ -30,6 +33,24 @@ export async function openDoor(server: Server, database: DatabaseFacts, mark: Ma
       writeMark(database.name, database.words, mark),
     ]),
   )
+}
+
+/**
+ * Waits until nobody is in the middle of a transaction: for a database whose pooler is paused, so that no new ones
+ * begin. Those that take longer are left to {@link endSessions}.
+ */
+export async function letTransactionsEnd(server: Server, database: string): Promise<void> {
+  const deadline = Date.now() + transactionPatience
+  for (;;) {
+    const busy = await server.select(
+      z.object({ pid: z.number() }),
+      sql`select pid from pg_stat_activity
+        where datname = ${literal(database)} and backend_type = 'client backend' and state <> 'idle'
+          and pid <> pg_backend_pid() and application_name is distinct from 'hausmeister'`,
+    )
+    if (busy.length === 0 || Date.now() > deadline) return
+    await pause(100)
+  }
 }
 
 /**

@@ -58,6 +58,14 @@ const services = {
   },
 }
 
+/** The service of the same compose file through which the app connects. */
+const pooler = {
+  runtime: 'compose',
+  app: 'weltenwind',
+  service: 'pgbouncer',
+  directory: '/srv/weltenwind/pgbouncer',
+}
+
 /** The lab's estate as a task's `--inventory`. Services are named only when all their machines are up. */
 export async function writeInventory(place: Place, machines: readonly Machine[]): Promise<void> {
   const files = filesOf(place)
@@ -69,7 +77,9 @@ export async function writeInventory(place: Place, machines: readonly Machine[])
       ...Object.fromEntries(machines.map((machine) => [machine.name, hostEntry(machine, files.key)])),
       workstation: { local: true },
     },
-    ...(has('pg-primary', 'pg-replica') && { postgres: services.postgres }),
+    ...(has('pg-primary', 'pg-replica') && {
+      postgres: { main: { ...services.postgres.main, ...(has('vm-app') && { pooler }) } },
+    }),
     ...(has('pg-primary', 'pg-replica', 'vm-app') && { apps: services.apps }),
   }
   await writeFile(files.inventory, `${JSON.stringify(inventory, undefined, 2)}\n`)

@@ -13,6 +13,7 @@ export function* postgresFindings(root: Cursor): Generator<Finding> {
     yield* databaseFindings(cluster)
     yield* reference(cluster.get('replication'), 'role under "roles"', cluster.get('roles'))
     for (const rule of cluster.get('access').items()) yield* ruleFindings(rule, cluster, root)
+    yield* poolerFindings(cluster.get('pooler'), root)
   }
 }
 
@@ -78,6 +79,17 @@ function* ruleFindings(rule: Cursor, cluster: Cursor, root: Cursor): Generator<F
     )
   } else if (root.get('hosts').has(from.text) && !root.get('hosts', from.text, 'addresses').exists) {
     yield from.problem(`"${from.text}" has no address in the inventory that a rule could name`)
+  }
+}
+
+function* poolerFindings(pooler: Cursor, root: Cursor): Generator<Finding> {
+  yield* reference(pooler.get('host'), 'host', root.get('hosts'))
+  const app = pooler.get('app')
+  yield* reference(app, 'app', root.get('apps'))
+  if (app.text === undefined || !root.get('apps').has(app.text)) return
+  const runtime = root.get('apps', app.text, 'runtime').text
+  if (runtime !== undefined && runtime !== 'compose') {
+    yield app.problem(`the app "${app.text}" runs by ${runtime}, so it has no compose file`)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Estate } from '../../inventory/estate.ts'
+import { poolerReach } from '../../pgbouncer/poolers.ts'
 import type { Preflight } from '../../task/task.ts'
 import { copyName } from '../kept.ts'
 import {
@@ -34,7 +35,11 @@ export function resetPreflight(estate: Estate, flags: ResetFlags): Preflight {
   return {
     problems,
     secrets: [...(fills && target.app && owner?.password ? [owner.password] : []), ...secrets],
-    reach: [...reach, ...(fills && target.app ? [[{ host: target.app.entry.host }]] : [])],
+    reach: [
+      ...reach,
+      ...(flags.discardKept ? [] : poolerReach(estate, target.cluster)),
+      ...(fills && target.app ? [[{ host: target.app.entry.host }]] : []),
+    ],
   }
 }
 

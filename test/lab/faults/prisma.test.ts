@@ -11,7 +11,8 @@ import {
   slowMigration,
 } from '../weltenwind-faults.ts'
 import { placeWeltenwind } from '../weltenwind.ts'
-import { Stage, type TaskLine } from './stage.ts'
+import { Stage } from './stage.ts'
+import { begins } from './task-run.ts'
 
 const lab = openLab()
 let stage: Stage
@@ -48,10 +49,6 @@ async function containersOfRuns(): Promise<string> {
     'docker ps --format "{{.Names}}" | grep -e -run- || true; pgrep -af "bin/prisma (migrate|db)" || true',
   )
   return stdout
-}
-
-function begins(step: string, { event, state, title }: TaskLine): boolean {
-  return event === 'step' && state === 'started' && title?.startsWith(step) === true
 }
 
 async function untilItRuns(): Promise<void> {

@@ -35,9 +35,10 @@ export class Stage {
 
   static async open(lab: Lab): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'hausmeister-stage-'))
-    const inventory: Record<string, Record<string, unknown>> = JSON.parse(
-      await readFile(lab.files.inventory, 'utf8'),
-    )
+    const inventory: Record<string, Record<string, unknown>> & { postgres: { main: { pooler?: unknown } } } =
+      JSON.parse(await readFile(lab.files.inventory, 'utf8'))
+    // Its app comes to the server itself.
+    delete inventory.postgres.main.pooler
     inventory['apps'] = {
       light: {
         environment: 'development',

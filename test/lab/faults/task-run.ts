@@ -31,6 +31,7 @@ export interface TaskLine {
   data?: unknown
   /** Milliseconds. */
   ms?: number
+  changed?: number
 }
 
 export type Watch = (line: TaskLine, kill: (signal: NodeJS.Signals) => void) => void
@@ -84,4 +85,14 @@ export function notes({ events }: Outcome): string {
   return events
     .flatMap(({ event, text }) => (event === 'note' && text !== undefined ? [text] : []))
     .join('\n')
+}
+
+/** How many acts the run has done. */
+export function changes({ events }: Outcome): number | undefined {
+  return events.find(({ event }) => event === 'end')?.changed
+}
+
+/** Whether this is the beginning of a step. */
+export function begins(step: string, { event, state, title }: TaskLine): boolean {
+  return event === 'step' && state === 'started' && title?.startsWith(step) === true
 }

@@ -44,6 +44,21 @@ test.each([
     ['databases.template1: "template1" is what PostgreSQL makes new databases from; no task may reset it'],
   ],
   [
+    'pooler',
+    { runtime: 'systemd', host: 'wep' },
+    ['pooler.host: no host is called "wep" | Did you mean "web"?'],
+  ],
+  [
+    'pooler',
+    { runtime: 'compose', app: 'shoop', service: 'pgbouncer', directory: '/srv/pgbouncer' },
+    ['pooler.app: no app is called "shoop" | Did you mean "shop"?'],
+  ],
+  [
+    'pooler',
+    { runtime: 'compose', app: 'worker', service: 'pgbouncer', directory: '/srv/pgbouncer' },
+    ['pooler.app: the app "worker" runs by podman, so it has no compose file'],
+  ],
+  [
     'access/0/role',
     'shop',
     ['access[0].role: no role under "roles" is called "shop" | Did you mean "shop_app"?'],

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, constantFrom, property, record, string, uniqueArray } from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { readUsers, withUsers } from '../../../lib/pgbouncer/userlist.ts'
@@ -13,15 +13,12 @@ test('lines of others stay as they are, ours take the place of older ones', () =
 })
 
 test('what was written is read again, and written once', () => {
-  const text = fc.string({ unit: fc.constantFrom('a', '"', ' ', ';', '$', '=', 'ä') })
-  fc.assert(
-    fc.property(
-      fc.uniqueArray(fc.record({ name: text, password: text }), { selector: (u) => u.name }),
-      (users) => {
-        const written = withUsers('', users)
-        expect(readUsers(written)).toEqual(users)
-        expect(withUsers(written, users)).toBe(written)
-      },
-    ),
+  const text = string({ unit: constantFrom('a', '"', ' ', ';', '$', '=', 'ä') })
+  assert(
+    property(uniqueArray(record({ name: text, password: text }), { selector: (u) => u.name }), (users) => {
+      const written = withUsers('', users)
+      expect(readUsers(written)).toEqual(users)
+      expect(withUsers(written, users)).toBe(written)
+    }),
   )
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { isVerifier, makeVerifier } from '../../../lib/postgres/scram.ts'
+import { isOf, isVerifier, makeVerifier } from '../../../lib/postgres/scram.ts'
 
 /** The password, salt and keys of RFC 7677, 3: what a client there proves was made from these. */
 test('the keys of the RFC', async () => {
@@ -22,4 +22,11 @@ test.each(['md5' + 'a'.repeat(32), 'clear', 'SCRAM-SHA-256$4096:salt'])('%s is n
 
 test('other letters would need SASLprep', async () => {
   await expect(makeVerifier('pässword')).rejects.toThrow('printable ASCII')
+})
+
+test('a verifier is of one password', async () => {
+  const verifier = await makeVerifier('right', undefined, 1000)
+  expect(await isOf('right', verifier)).toBe(true)
+  expect(await isOf('wrong', verifier)).toBe(false)
+  expect(await isOf('right', 'md5')).toBe(false)
 })

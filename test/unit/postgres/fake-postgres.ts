@@ -207,6 +207,8 @@ const questions: PatternedQuestion[] = [
     pattern: /aclexplode/,
     answer: ({ databases }, _, oid) => [{ grants: databases.find((one) => one.oid === oid)?.grants ?? null }],
   },
+  // Its sessions are in no transaction.
+  { pattern: /state <> 'idle'/, answer: () => [] },
   {
     pattern: /client backend/,
     answer: (server, _, database) =>

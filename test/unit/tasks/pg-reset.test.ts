@@ -23,6 +23,9 @@ vi.mock('node:timers/promises', () => ({
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-21T02:14:11Z') }))
 afterEach(() => void vi.useRealTimers())
 
+/** The shop with a pooler in front of its database. */
+const pooled = { 'postgres/main/pooler': { runtime: 'systemd', host: 'vm-app' } }
+
 function later(): void {
   vi.setSystemTime(Date.now() + 60_000)
 }
@@ -68,6 +71,30 @@ describe('a reset', () => {
     ])
     expect(rehearsal.postgres.get('shop').tables).toBe(14)
     expect(notes(run)).toContain('put the old one back: npx tsx tasks/pg-reset.ts --database shop --undo')
+  })
+
+  test('lets the clients of a pooler wait until the new one is there', async () => {
+    const rehearsal = new Rehearsal()
+    const { error } = await rehearsal.run({ inventory: pooled })
+    expect(error).toBeUndefined()
+    expect(rehearsal.transcript).toEqual([
+      'vm-app: pause',
+      ...closeAndRename,
+      ...create,
+      'vm-app: resume',
+      ...shadow,
+      ...fill,
+      ...finish,
+    ])
+  })
+
+  test('lets them wait until the old one is back when that fails', async () => {
+    const rehearsal = new Rehearsal()
+    const { error } = await rehearsal.run({ inventory: pooled, fault: { at: 3, kind: 'fails' } })
+    expect(error?.message).toContain('is back under its name')
+    const { transcript } = rehearsal
+    expect([transcript[0], transcript.at(-1)]).toEqual(['vm-app: pause', 'vm-app: resume'])
+    expect(transcript.filter((line) => line.startsWith('vm-app'))).toHaveLength(2)
   })
 
   test('can leave steps out', async () => {

@@ -178,6 +178,14 @@ export class Rehearsal {
         await input()
         return 0
       }
+      if (line.includes('--kill-whom=main')) {
+        // Commands that are held end when their input does.
+        this.#write(`${name}: pause`)
+        say('paused\n')
+        await input()
+        this.#write(`${name}: resume`)
+        return 0
+      }
       const command = /npm run (migrate|seed)/.exec(line)?.[0]
       if (command === undefined) return 0
       return told(complain, () =>

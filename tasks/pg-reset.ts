@@ -75,7 +75,10 @@ export const task = defineTask({
   async run(session) {
     const { target, primary } = await claimDatabase(session)
     if (session.flags.discardKept) return discardKept(session, target, primary)
-    const pausing = new Pausing(await poolerOf(session, target.cluster))
+    const pooler = await poolerOf(session, target.cluster).catch((error: unknown) =>
+      notPaused(session, error),
+    )
+    const pausing = new Pausing(pooler)
     try {
       if (session.flags.undo) await undo(session, target, primary, pausing)
       else await reset(session, target, primary, pausing)
@@ -172,6 +175,12 @@ async function pause(session: Session<Flags>, pausing: Pausing, settle: () => Pr
   })
 }
 
+/** The old database has to come back, whether or not the clients of its pooler can be made to wait for it. */
+function notPaused(session: Session<Flags>, error: unknown): undefined {
+  if (!session.flags.undo) throw error
+  session.warn(`the pooler is not paused: ${error instanceof Error ? error.message : String(error)}`)
+}
+
 async function resume(session: Session<Flags>, pausing: Pausing): Promise<void> {
   if (pausing.name === undefined) return
   await session.step(`Resume ${pausing.name}`, () => pausing.resume())
@@ -221,7 +230,9 @@ async function undo(
     // After a reset that was cut off, the half-built one is nobody's data.
     if (!way.half) await session.confirm(name, `This takes the present ${name} on ${server.name} out of use.`)
   }
-  await pause(session, pausing, () => letTransactionsEnd(server, name))
+  await pause(session, pausing, () => letTransactionsEnd(server, name)).catch((error: unknown) =>
+    notPaused(session, error),
+  )
   await session.step(
     `Put ${name} back`,
     () => putBack(server, name, way, session.dryRun),

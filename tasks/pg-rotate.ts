@@ -13,6 +13,7 @@ import { z } from 'zod'
 import { proveHealthy } from '../lib/app/health.ts'
 import { restartApp } from '../lib/app/restart.ts'
 import { changeEnvFile, plainSecret, readEnvFile } from '../lib/inventory/env-file.ts'
+import { poolerOf } from '../lib/pgbouncer/poolers.ts'
 import { findPrimary, type Primary } from '../lib/postgres/cluster.ts'
 import { describePlaces, type Place } from '../lib/postgres/rotate/places.ts'
 import { proveFollowing } from '../lib/postgres/rotate/proof.ts'
@@ -56,6 +57,10 @@ export const task = defineTask({
     for (const silent of primary.silent) session.warn(`no answer: ${silent}`)
     const lock = `rotate/${target.cluster}`
     await session.lock(lock, (holder) => primary.server.lock(lock, holder))
+    // pg-pooler writes the same user list.
+    const pooler = await poolerOf(session, target.cluster)
+    const list = `pooler/${target.cluster}`
+    if (pooler) await session.lock(list, (holder) => pooler.files.lock(list, holder))
     const { old, fresh } = await bothPasswords(session, target)
     const places = await findPlaces(session, target, primary)
     try {

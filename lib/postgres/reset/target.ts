@@ -37,7 +37,8 @@ export function resetPreflight(estate: Estate, flags: ResetFlags): Preflight {
     secrets: [...(fills && target.app && owner?.password ? [owner.password] : []), ...secrets],
     reach: [
       ...reach,
-      ...(flags.discardKept ? [] : poolerReach(estate, target.cluster)),
+      // Not to put the old one back: that must not wait for a pooler's machine.
+      ...(flags.undo || flags.discardKept ? [] : poolerReach(estate, target.cluster)),
       ...(fills && target.app ? [[{ host: target.app.entry.host }]] : []),
     ],
   }

@@ -97,6 +97,17 @@ describe('a reset', () => {
     expect(transcript.filter((line) => line.startsWith('vm-app'))).toHaveLength(2)
   })
 
+  test('the old one comes back, whether or not the pooler answers', async () => {
+    const rehearsal = new Rehearsal()
+    await rehearsal.run({ inventory: pooled })
+    rehearsal.silent.add('vm-app')
+    later()
+    const run = await rehearsal.run({ flags: { database: 'shop', undo: true }, inventory: pooled })
+    expect(run.error).toBeUndefined()
+    expect(rehearsal.postgres.get('shop').tables).toBe(12)
+    expect(notes(run)).toContain('the pooler is not paused: vm-app: no answer')
+  })
+
   test('can leave steps out', async () => {
     const rehearsal = new Rehearsal()
     const flags = { database: 'shop', skipMigrate: true, skipSeed: true }

@@ -118,8 +118,10 @@ async function explainFailure(
       const { server } = await findPrimaryAgain(session, target.cluster, patience)
       const after = await readAfter(server, target.name)
       step.detail = describeProgress(state, after)
-      if (after.failed.length === 0) return `${target.name}: ${step.detail}`
-      return `${target.name}: ${step.detail}\n${waysOut(after.failed, shell, resetCommand(session, target))}`
+      // What is at work still may yet end well, and nothing may be resolved under it.
+      if (after.failed.length === 0 || after.running.length > 0)
+        return `${target.name} so far: ${step.detail}`
+      return `${target.name} so far: ${step.detail}\n${waysOut(after.failed, shell, resetCommand(session, target))}`
     },
   })
 }

@@ -14,7 +14,7 @@ import { findPrimaryAgain } from '../lib/postgres/cluster.ts'
 import { lookBefore } from '../lib/postgres/migrate/look.ts'
 import { commandPreflight } from '../lib/postgres/migrate/preflight.ts'
 import { describeRunning, describeState } from '../lib/postgres/migrate/state.ts'
-import { countRows, describeCounts, refuseEmpty } from '../lib/postgres/rows.ts'
+import { countRows, describeCounts, refuseEmpty, refuseUnreadable } from '../lib/postgres/rows.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
 const flags = z.object({
@@ -50,6 +50,7 @@ export const task = defineTask({
       session.warn(`the schema of ${name} is not what the app expects; the seed may fail on it`)
     }
     const before = await session.step(`Count the rows of ${name}`, () => countRows(primary.server, name))
+    refuseUnreadable(name, target.database.owner, before)
     const seed = app?.entry.seed ?? ''
     try {
       await session.step(`Seed: ${seed}`, (step) => runInApp(session, step, shell, seed))

@@ -51,14 +51,21 @@ function amount(rows: number | undefined): string {
   return rows === mostRows ? `${rows} or more` : String(rows)
 }
 
+/** @throws TaskError when nothing could be told about a seed */
+export function refuseUnreadable(database: string, owner: string, counts: RowCounts): void {
+  if (Object.keys(counts).length > 0) return
+  throw new TaskError(
+    `${database} has no table that our role may read, so nothing could be proven of a seed`,
+    {
+      next: `run its migrations first; if it has tables, let the role that hausmeister comes as be a member of ${owner}`,
+    },
+  )
+}
+
 /** @throws TaskError when no table has a row */
 export function refuseEmpty(database: string, counts: RowCounts): void {
-  const tables = Object.keys(counts)
-  if (tables.some((name) => counts[name] !== 0)) return
-  throw new TaskError(
-    tables.length === 0
-      ? `${database} has no table that our role may read, so nothing is proven`
-      : `the seed ended well, and no table of ${database} has a row`,
-    { next: `check that the seed command of the app works on ${database}, and on no other database` },
-  )
+  if (Object.values(counts).some((rows) => rows > 0)) return
+  throw new TaskError(`the seed ended well, and no table of ${database} has a row`, {
+    next: `check that the seed command of the app works on ${database}, and on no other database`,
+  })
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { describeCounts, refuseEmpty } from '../../../lib/postgres/rows.ts'
+import { describeCounts, refuseEmpty, refuseUnreadable } from '../../../lib/postgres/rows.ts'
 
 test('what differs stands first, a line each; what does not is in the last one', () => {
   const before = { 'public.a': 0, 'public.b': 7, 'public.c': 100_000, 'public.d': 1 }
@@ -18,5 +18,9 @@ test('what differs stands first, a line each; what does not is in the last one',
 test('a database without a row is no success', () => {
   expect(() => refuseEmpty('shop', { a: 0, b: 1 })).not.toThrow()
   expect(() => refuseEmpty('shop', { a: 0 })).toThrow('no table of shop has a row')
-  expect(() => refuseEmpty('shop', {})).toThrow('no table that our role may read')
+})
+
+test('a database whose tables cannot be read is found out before', () => {
+  expect(() => refuseUnreadable('shop', 'shop_app', { a: 0 })).not.toThrow()
+  expect(() => refuseUnreadable('shop', 'shop_app', {})).toThrow('no table that our role may read')
 })

@@ -126,11 +126,23 @@ test('a command that fails: how far it came, and the ways out', async () => {
   }
   const { error } = await migrate(shop)
   expect(error).toMatchObject({ code: 1, seen: expect.stringContaining('P3018') })
-  expect(error?.message).toContain('shop: applied: 2_size; failed: 3_name')
+  expect(error?.message).toContain('shop so far: applied: 2_size; failed: 3_name')
   expect(error?.message).toContain(
     'on vm-app as shop: cd /srv/shop && npx prisma migrate resolve --applied 3_name',
   )
   expect(error?.message).toContain('pg-reset.ts --database shop')
+})
+
+test('a command that was cut off while the server is still at it: nothing is to be resolved yet', async () => {
+  const shop = new ShopMachines({ migrations: [init] })
+  shop.command = () => {
+    shop.postgres.get('shop').migrations?.push({ name: '2_size', state: 'failed', log: null })
+    shop.postgres.get('shop').migrating.push({ pid: 7, address: '192.0.2.4', seconds: 3 })
+    return 143
+  }
+  const { error } = await migrate(shop)
+  expect(error?.message).toContain('begun and not ended: 2_size; a migration is still at work')
+  expect(error?.message).not.toContain('resolve')
 })
 
 test('a command that ends well and does nothing is no success', async () => {

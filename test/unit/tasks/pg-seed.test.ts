@@ -57,6 +57,13 @@ test('on a schema that is not up to date: a warning, and the seed is tried', asy
   expect(shop.commands).toHaveLength(1)
 })
 
+test('without a table to look at, nothing is run', async () => {
+  const shop = shopThatSeeds()
+  shop.rows = {}
+  expect((await seed(shop)).error?.message).toContain('shop has no table that our role may read')
+  expect(shop.commands).toEqual([])
+})
+
 test('a seed that fails half-way: what is there now', async () => {
   const shop = shopThatSeeds()
   shop.command = (_, { complain }) => {

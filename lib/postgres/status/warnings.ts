@@ -20,8 +20,20 @@ export function statusWarnings(
   return [
     ...status.silent.map(({ reason }) => `no answer: ${reason}`),
     ...status.servers.flatMap((server) => serverWarnings(server, version)),
+    ...deludedStandbys(status),
     ...status.databases.flatMap((database) => databaseWarnings(database, status, repair)),
   ]
+}
+
+/** A standby notices only after a minute (wal_receiver_timeout) that its primary lost its power. */
+function deludedStandbys({ servers }: ClusterStatus): string[] {
+  const primary = servers.find(({ role }) => role === 'primary')
+  if (!primary || primary.standbys.length > 0) return []
+  return servers
+    .filter(({ role, receiver }) => role === 'standby' && receiver !== null)
+    .map(
+      ({ name }) => `standby ${name} believes that it receives, and ${primary.name} sends its log to nobody`,
+    )
 }
 
 function serverWarnings(server: ServerStatus, version: number | undefined): string[] {

@@ -6,6 +6,15 @@ import type { Call, Script } from '../doubles.ts'
 import { shopEstate, shopInventory } from '../postgres/reset/shop.ts'
 import { play } from './play.ts'
 
+const receives = {
+  application: '17/main',
+  address: '192.0.2.2',
+  state: 'streaming',
+  sync: 'async',
+  bytesBehind: 0,
+  secondsBehind: null,
+  silent: 1,
+}
 const facts = {
   version: '17.6',
   role: 'primary',
@@ -34,7 +43,7 @@ const facts = {
   ],
   ages: [{ database: 'shop', age: 100 }],
   connections: [{ application: 'api', role: 'shop_app', count: 4 }],
-  standbys: [],
+  standbys: [receives],
   slots: [],
   receiver: null,
   received: null,
@@ -44,6 +53,7 @@ const facts = {
 const standby = {
   ...facts,
   role: 'standby',
+  standbys: [],
   receiver: { state: 'streaming', from: 'pg-1:5432', slot: null, silent: 1 },
   received: 1000,
   lastReplay: 5,

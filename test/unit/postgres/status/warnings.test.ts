@@ -74,6 +74,14 @@ describe('servers', () => {
     ])
   })
 
+  test('a standby that has not noticed that its primary does not know it any more', () => {
+    expect(first({ standbys: [] })).toEqual([
+      'standby pg-2 believes that it receives, and pg-1 sends its log to nobody',
+    ])
+    expect(warnings({ servers: [{ ...primary, standbys: [] }] })).toEqual([])
+    expect(warnings({ servers: [standby] })).toEqual([])
+  })
+
   test('a transaction that is open for five minutes, and none that is younger', () => {
     const open = { pid: 7, application: 'api', role: 'shop_app', database: 'shop' }
     const idle = { ...open, state: 'idle in transaction' }

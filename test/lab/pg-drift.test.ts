@@ -167,16 +167,6 @@ test('Ctrl-C while the migrations run: the shadow is empty, the database as it w
   expect(outcome.error).toMatch(/weltenwind_shadow is empty, and weltenwind was not touched/)
 })
 
-test('killed with -9 while the migrations run: the next run clears up', async () => {
-  await addMigration(lab, 'SELECT pg_sleep(5);\n')
-  const outcome = await drift(['--yes'], (line, kill) => {
-    if (begins('Run the migrations', line)) kill('SIGKILL')
-  })
-  expect(outcome.code).not.toBe(0)
-  await removeMigration(lab)
-  await expect.poll(async () => (await drift()).code, { timeout: 60_000 }).toBe(1)
-})
-
 test('a dry run, no --yes, and a shadow that says it is production: nothing is touched', async () => {
   const mark = "select oid from pg_database where datname = 'weltenwind_shadow'"
   const before = await sql(mark)

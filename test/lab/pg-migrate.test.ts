@@ -113,7 +113,7 @@ test('migrate and seed, with the app down: shown, only told in a dry run, done, 
   await lab.sh('vm-app', 'docker start weltenwind-app')
 })
 
-test('one that fails is explained; the next run refuses; the way out that was printed works', async () => {
+test('one that fails is explained; the next run refuses; the way out that was printed leads to Prisma, and through', async () => {
   await makeEmpty(lab)
   await addMigration(lab, brokenMigration)
   const first = await run('pg-migrate')
@@ -236,6 +236,7 @@ test('the plug of the database is pulled during the seed: what is there afterwar
     void lab.poweroff('pg-primary').then(() => lab.poweron('pg-primary'))
   })
   await provisionPostgres(lab)
-  expect(outcome.code).not.toBe(0)
+  // The seed's own failure, or the loss of the lock with its machine, whichever is noticed first.
+  expect(outcome.code).toBeOneOf([1, 3])
   expect(outcome.error).toMatch(/rows of weltenwind, before and now[^]*public\.worlds 0 → 1/)
 })

@@ -1,7 +1,7 @@
 import { execa } from 'execa'
 
 import { openLab } from './lab.ts'
-import { treeUp } from './lifecycle.ts'
+import { treesUp } from './lifecycle.ts'
 import { placeOf } from './place.ts'
 import { provisionPostgres } from './postgres.ts'
 import { onController } from './shell.ts'
@@ -14,7 +14,7 @@ npm run lab exec cmd ...     a command on the operator's workstation
 npm run lab poweroff HOST    pull the plug        npm run lab poweron HOST   boot again
 npm run lab cut HOST         packets vanish       npm run lab mend HOST      and flow again
 npm run lab postgres         primary and standby of seed 000, with their databases
-npm run lab tree             the hosts' base tree alone
+npm run lab tree             the hosts' base trees alone
 Flags of a command go after --: npm run lab -- ssh pve ls -l`
 
 const lab = openLab()
@@ -51,7 +51,7 @@ async function run([command = '', ...rest]: readonly string[]): Promise<void> {
   if (command === 'up') return await up(rest)
   if (command === 'down') return await lab.down()
   if (command === 'status') return await status()
-  if (command === 'tree') return say(await treeUp(place, say))
+  if (command === 'tree') return say(Object.values(await treesUp(place, say)).join('\n'))
   if (command === 'postgres') return await provisionPostgres(lab)
   if (command === 'exec' && host) return await onWorkstation(rest, lab.operatorEnv)
   if (command === 'ssh' && host) return await onWorkstation(['ssh', '-F', lab.files.sshConfig, ...rest])

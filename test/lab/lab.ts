@@ -9,6 +9,7 @@ import { type LabRecord, readRecord } from './record.ts'
 import { readSecrets, type Secrets } from './secrets.ts'
 import { controllerEnv, onController, runInside, type ShellOptions, type ShellResult } from './shell.ts'
 import { fillDisk, limitDisk, unlimitDisk } from './small-disk.ts'
+import { switchTree, type Trees, treeOf } from './tree.ts'
 
 export type Lab = ReturnType<typeof openLab>
 
@@ -21,19 +22,20 @@ async function recordOf(place: Place): Promise<LabRecord> {
 }
 
 /** Throws when the lab is down or was brought up without this machine. */
-async function machineOf(place: Place, name: string): Promise<{ machine: Machine; tree: string }> {
-  const { tree, machines } = await recordOf(place)
+async function machineOf(place: Place, name: string): Promise<{ machine: Machine; trees: Trees }> {
+  const { trees, machines } = await recordOf(place)
   const machine = machineNamed(name)
   if (!machines.includes(name)) throw new Error(`${name} was not brought up; up are ${machines.join(', ')}`)
-  return { machine, tree }
+  return { machine, trees }
 }
 
 async function statusOf(place: Place): Promise<HostStatus[]> {
-  const { tree, machines } = await recordOf(place)
+  const { trees, machines } = await recordOf(place)
   return await Promise.all(
     machines.map(async (name): Promise<HostStatus> => {
       if (!namespaceExists(hostNamespace(place, name))) return { name, power: 'off', cables: 'none' }
-      const cut = await isCut(place, tree, machineNamed(name))
+      const machine = machineNamed(name)
+      const cut = await isCut(place, switchTree(trees), machine)
       return { name, power: 'on', cables: cut ? 'cut' : 'whole' }
     }),
   )
@@ -68,21 +70,21 @@ export function openLab(name?: string) {
     },
     /** Boots on the same disk, with whole cables. Returns when its sshd answers. */
     async poweron(host: string): Promise<void> {
-      const { machine, tree } = await machineOf(place, host)
-      await mendCables(place, tree, machine)
-      await powerOn(place, tree, machine)
+      const { machine, trees } = await machineOf(place, host)
+      await mendCables(place, switchTree(trees), machine)
+      await powerOn(place, treeOf(trees, machine), machine)
       await whenReady(place, machine)
     },
     /** Packets to and from the host vanish: connections hang, none is refused. */
     async cut(host: string): Promise<void> {
-      const { machine, tree } = await machineOf(place, host)
+      const { machine, trees } = await machineOf(place, host)
       if (!namespaceExists(hostNamespace(place, host)))
         throw new Error(`${host} is off: it has no cables to cut`)
-      await cutCables(place, tree, machine)
+      await cutCables(place, switchTree(trees), machine)
     },
     async mend(host: string): Promise<void> {
-      const { machine, tree } = await machineOf(place, host)
-      await mendCables(place, tree, machine)
+      const { machine, trees } = await machineOf(place, host)
+      await mendCables(place, switchTree(trees), machine)
     },
 
     /** A bash script as root inside a host, past its sshd. Throws unless it exits with 0 or `nothrow` is set. */

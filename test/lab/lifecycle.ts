@@ -6,7 +6,7 @@ import { dropIfEmpty, killGroup, labGroup, releaseGroup } from './cgroup.ts'
 import { prepareDisk } from './host-files.ts'
 import { writeInventory } from './inventory-file.ts'
 import { withLock } from './lock.ts'
-import { type Machine, machineNamed, machines } from './machines.ts'
+import { type Machine, machineNamed, machines, suites } from './machines.ts'
 import { layNetworks, removeNetworks } from './network.ts'
 import { installMissing } from './packages.ts'
 import { filesOf, type Place } from './place.ts'
@@ -14,7 +14,7 @@ import { powerOn, whenReady } from './power.ts'
 import { writeRecord } from './record.ts'
 import { makeSecrets } from './secrets.ts'
 import { writeSshFiles } from './ssh-files.ts'
-import { ensureTree } from './tree.ts'
+import { ensureTrees, switchTree, treeOf, type Trees } from './tree.ts'
 
 /** What statfs calls it (linux/magic.h). */
 const overlayfs = 0x794c7630
@@ -38,18 +38,18 @@ async function clear(place: Place): Promise<void> {
   await rm(place.state, { recursive: true, force: true })
 }
 
-async function bootAll(place: Place, tree: string, wanted: readonly Machine[]): Promise<void> {
+async function bootAll(place: Place, trees: Trees, wanted: readonly Machine[]): Promise<void> {
   const secrets = await makeSecrets(place)
   const keys = new Map<string, string>()
   await Promise.all(
     wanted.map(async (machine) => {
-      keys.set(machine.name, await prepareDisk(place, tree, machine, wanted, secrets))
+      keys.set(machine.name, await prepareDisk(place, treeOf(trees, machine), machine, wanted, secrets))
     }),
   )
   await writeSshFiles(place, wanted, keys)
   await writeInventory(place, wanted)
-  await layNetworks(place, tree)
-  await Promise.all(wanted.map((machine) => powerOn(place, tree, machine)))
+  await layNetworks(place, switchTree(trees))
+  await Promise.all(wanted.map((machine) => powerOn(place, treeOf(trees, machine), machine)))
   await Promise.all(wanted.map((machine) => whenReady(place, machine)))
 }
 
@@ -65,13 +65,13 @@ async function makeState(place: Place): Promise<string> {
   return join(labGroup(place), 'build')
 }
 
-/** The base tree alone. */
-export async function treeUp(place: Place, say: Say): Promise<string> {
+/** The base trees alone. */
+export async function treesUp(place: Place, say: Say): Promise<Trees> {
   return await withLock(place, async () => {
     await installMissing(say)
     const group = labGroup(place)
     try {
-      return await ensureTree(place, join(group, 'build'), say)
+      return await ensureTrees(place, new Set(suites), join(group, 'build'), say)
     } finally {
       await dropIfEmpty(group)
       await releaseGroup(place)
@@ -85,11 +85,12 @@ export async function bringUp(place: Place, names: readonly string[], say: Say):
   await withLock(place, async () => {
     await installMissing(say)
     await clear(place)
-    const tree = await ensureTree(place, await makeState(place), say)
+    const needed = new Set(wanted.map(({ suite }) => suite))
+    const trees = await ensureTrees(place, needed, await makeState(place), say)
     const started = Date.now()
-    await bootAll(place, tree, wanted)
+    await bootAll(place, trees, wanted)
     const upSince = new Date().toISOString()
-    await writeRecord(place, { tree, machines: wanted.map((machine) => machine.name), upSince })
+    await writeRecord(place, { trees, machines: wanted.map((machine) => machine.name), upSince })
     say(`${wanted.length} hosts up in ${((Date.now() - started) / 1000).toFixed(1)} s`)
   })
 }

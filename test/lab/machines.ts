@@ -2,11 +2,16 @@
 
 export type Network = 'lan' | 'internal'
 
+/** The releases of Debian that machines have. */
+export const suites = ['trixie', 'bookworm'] as const
+export type Suite = (typeof suites)[number]
+
 /** `password`: sudo asks for one; `free`: it does not. */
 export type Login = { user: 'root' } | { user: 'ops'; sudo: 'password' | 'free'; groups: readonly string[] }
 
 export type Machine = {
   name: string
+  suite: Suite
   octet: number
   cables: readonly Network[]
   port: number
@@ -28,7 +33,7 @@ const both: readonly Network[] = ['lan', 'internal']
 const root: Login = { user: 'root' }
 
 function plain(name: string, octet: number, guestOf?: string): Machine {
-  return { name, octet, cables: both, port: 22, login: root, ...(guestOf && { guestOf }) }
+  return { name, suite: 'trixie', octet, cables: both, port: 22, login: root, ...(guestOf && { guestOf }) }
 }
 
 export const machines: readonly Machine[] = [
@@ -40,8 +45,8 @@ export const machines: readonly Machine[] = [
   plain('vm-assets', 15, 'pve'),
   plain('vm-grafana', 16, 'pve'),
   plain('pbs', 20),
-  plain('spare-1', 31),
-  plain('spare-2', 32),
+  { ...plain('spare-1', 31), suite: 'bookworm' },
+  { ...plain('spare-2', 32), suite: 'bookworm' },
 ]
 
 /** Throws on an unknown name, with the names there are. */

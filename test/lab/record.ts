@@ -2,10 +2,15 @@ import { readFile, writeFile } from 'node:fs/promises'
 
 import { z } from 'zod'
 
+import { suites } from './machines.ts'
 import { filesOf, type Place } from './place.ts'
 
 /** What is up: written last by `up`, so that its presence says that the lab is whole. */
-const LabRecord = z.object({ tree: z.string(), machines: z.array(z.string()), upSince: z.string() })
+const LabRecord = z.object({
+  trees: z.partialRecord(z.enum(suites), z.string()),
+  machines: z.array(z.string()),
+  upSince: z.string(),
+})
 export type LabRecord = z.infer<typeof LabRecord>
 
 export async function writeRecord(place: Place, record: LabRecord): Promise<void> {

@@ -113,6 +113,9 @@ export const MachineCluster = z.strictObject({
     .min(1, 'a cluster needs at least one host')
     .describe('The machines. Which one is the primary is asked of them, for it changes.'),
   port: Port.default(5432),
+  locale: Line.optional().describe(
+    'Of new databases, as de_DE.UTF-8. Default: C.UTF-8 on a new server, else what the server has.',
+  ),
   replication: Identifier.optional().describe('The role under "roles" that standbys log in as.'),
   ...clusterContent,
 })

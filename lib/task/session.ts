@@ -124,6 +124,11 @@ export class Session<Flags> {
     this.run.onChange({ state: this.dryRun ? 'would' : 'done', ...change })
   }
 
+  /** Something on a machine that was looked at, and is as it should be. */
+  unchanged(host: string, user: string, command: string): void {
+    this.run.onChange({ state: 'unchanged', host, user, command })
+  }
+
   /**
    * Takes a lock until the end of the run. Not in a dry run, which must leave nothing on the machine.
    * @throws TaskError 75 that says who holds it, since when, and for which task

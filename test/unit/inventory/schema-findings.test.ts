@@ -96,7 +96,7 @@ describe('one wrong thing, one complaint in plain words', () => {
       undefined,
       [
         'postgres.managed.hosts: "hosts" (our machines) or "url" (a managed server) is missing',
-        'postgres.managed.via: there is no "via" here | There are: hosts, port, replication, version, access, pooler',
+        'postgres.managed.via: there is no "via" here | There are: hosts, port, locale, replication, version, access, pooler',
       ],
     ],
     [
@@ -105,7 +105,11 @@ describe('one wrong thing, one complaint in plain words', () => {
       ['postgres.managed.hosts: a cluster has "hosts" (our machines) or "url" (a managed server), not both'],
     ],
     ['postgres/main/hosts', [], ['postgres.main.hosts: a cluster needs at least one host']],
-    ['postgres/main/host', ['db'], ['postgres.main.host: there is no "host" here | There are: port, pooler']],
+    [
+      'postgres/main/host',
+      ['db'],
+      ['postgres.main.host: there is no "host" here | There are: port, locale, pooler'],
+    ],
     ['postgres/main/port', '5432', ['postgres.main.port: a number is expected, not a string']],
   ])('%s = %j', async (path, value, expected) => {
     expect(await complaints(changed(path, value))).toEqual(expected)

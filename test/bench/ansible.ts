@@ -12,8 +12,8 @@ export const ansible: Way = {
   title: 'Ansible, pipelining, 10 forks',
   needs: ['ansible-playbook', 'ssh'],
   async prepare(desk) {
-    await mkdir(sockets(desk), { mode: 0o700 })
-    await writeFile(join(desk.folder, 'ansible.cfg'), configuration(desk))
+    await mkdir(ansibleSockets(desk), { mode: 0o700 })
+    await writeFile(join(desk.folder, 'ansible.cfg'), ansibleConfiguration(desk))
     const hosts = Object.fromEntries(machines.map(({ name }) => [name, {}]))
     // JSON is YAML.
     await writeFile(join(desk.folder, 'hosts.yml'), JSON.stringify({ all: { hosts } }))
@@ -30,14 +30,14 @@ export const ansible: Way = {
   },
   /** The connections that it leaves open would make the next round start warm. */
   async settle(desk) {
-    await endMasters(sockets(desk))
+    await endMasters(ansibleSockets(desk))
   },
   async finish(desk) {
-    await endMasters(sockets(desk))
+    await endMasters(ansibleSockets(desk))
   },
 }
 
-function configuration(desk: Desk): string {
+export function ansibleConfiguration(desk: Desk): string {
   return [
     '[defaults]',
     'forks = 10',
@@ -45,7 +45,7 @@ function configuration(desk: Desk): string {
     '[ssh_connection]',
     'pipelining = true',
     `ssh_args = -F ${desk.lab.files.sshConfig} -o ControlMaster=auto -o ControlPersist=60s`,
-    `control_path_dir = ${sockets(desk)}`,
+    `control_path_dir = ${ansibleSockets(desk)}`,
     '',
   ].join('\n')
 }
@@ -54,6 +54,6 @@ function playbook(desk: Desk, count: number): string {
   return join(desk.folder, `playbook-${count}.yml`)
 }
 
-function sockets(desk: Desk): string {
+export function ansibleSockets(desk: Desk): string {
   return join(desk.folder, 'ansible-masters')
 }

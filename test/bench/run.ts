@@ -3,6 +3,7 @@
  * Prints Markdown on stdout. docs/benchmark.md says how it is measured.
  */
 import { whyNoLab } from '../lab/packages.ts'
+import { setUpAgainSection } from './set-up-again.ts'
 import { startUpSection } from './start-up.ts'
 import { tenHostsSection } from './ten-hosts.ts'
 import { describeMachine, load } from './this-machine.ts'
@@ -30,6 +31,7 @@ async function bench(): Promise<void> {
   print(
     reason === undefined ? await tenHostsSection(stop.signal, say) : `Ten hosts: not measured, ${reason}.`,
   )
+  if (reason === undefined) print(await setUpAgainSection(stop.signal, say))
   print(`Load of the machine: ${before} before, ${load()} after.`)
 }
 

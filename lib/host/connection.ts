@@ -31,14 +31,18 @@ export interface Exit {
   signal: string | undefined
 }
 
-/** Listens at once: the exit code of a quick command may be in the packet that opened its channel. */
-function opened(channel: ClientChannel): OpenChannel {
+/**
+ * Listens at once: the exit code of a quick command may be in the packet that opened its channel.
+ * @param lost settles with the connection: a channel through a jump host may not close by itself then
+ */
+function opened(channel: ClientChannel, lost: Promise<void>): OpenChannel {
   let exit: Exit | undefined
   channel.on('exit', (code: number | null, signal?: string) => {
     exit = { code, signal }
   })
   channel.on('error', () => {})
-  return { channel, ended: new Promise((resolve) => channel.once('close', () => resolve(exit))) }
+  const closed = new Promise<void>((resolve) => channel.once('close', () => resolve()))
+  return { channel, ended: Promise.race([closed.then(() => exit), lost.then(() => undefined)]) }
 }
 
 /** One SSH connection: opened once, shared by all commands for a machine, never reopened underneath them. */
@@ -47,12 +51,22 @@ export class Connection {
   readonly #host: string
   readonly #limiter = new Limiter(channelsAtOnce)
   #lost: HostError | undefined
+  readonly #whenLost: Promise<void>
 
-  constructor(client: Client, host: string) {
+  /** @param way the stream of a jump host that the client talks through */
+  constructor(client: Client, host: string, way?: Readable) {
     this.#client = client
     this.#host = host
-    client.on('error', (error) => this.#lose(error.message))
-    client.on('close', () => this.#lose('closed by the other side'))
+    this.#whenLost = new Promise((resolve) => {
+      const lose = (why: string): void => {
+        this.#lose(why)
+        resolve()
+      }
+      client.on('error', (error) => lose(error.message))
+      client.on('close', () => lose('closed by the other side'))
+      // ssh2 stops its heartbeat without a word when the stream beneath it has ended.
+      for (const event of ['end', 'close']) way?.on(event, () => lose('the way through the jump host ended'))
+    })
   }
 
   /** The error that ended the connection, if it has ended. */
@@ -71,9 +85,15 @@ export class Connection {
     for (let attempt = 1; ; attempt += 1) {
       if (this.#lost) throw this.#lost
       try {
-        return await new Promise((resolve, reject) => {
-          this.#client.exec(line, (error, channel) => (error ? reject(error) : resolve(opened(channel))))
-        })
+        // What waits for its channel while the connection is lost would wait for ever.
+        return await Promise.race([
+          new Promise<OpenChannel>((resolve, reject) => {
+            this.#client.exec(line, (error, channel) =>
+              error ? reject(error) : resolve(opened(channel, this.#whenLost)),
+            )
+          }),
+          this.#whenLost.then(() => Promise.reject(this.#lost)),
+        ])
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
         if (this.#lost) throw this.#lost
@@ -89,12 +109,17 @@ export class Connection {
   async dial(address: string, port: number): Promise<Duplex> {
     if (this.#lost) throw this.#lost
     return new Promise((resolve, reject) => {
-      // That machine's kernel would try for two minutes.
-      const silence = new Error(`no answer within ${readyTimeout / 1000} s`)
-      const late = setTimeout(() => reject(forwardError(this.#host, address, port, silence)), readyTimeout)
+      // sshd there tries for two minutes to reach a machine that is silent.
+      let late = false
+      const timer = setTimeout(() => {
+        late = true
+        const error = new Error(`no answer within ${readyTimeout / 1000} s`)
+        reject(forwardError(this.#host, address, port, error))
+      }, readyTimeout)
       this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
-        clearTimeout(late)
+        clearTimeout(timer)
         if (error) reject(this.#lost ?? forwardError(this.#host, address, port, error))
+        else if (late) channel.destroy()
         else resolve(channel)
       })
     })
@@ -161,7 +186,7 @@ export async function connect(
   })
   client.removeAllListeners('error')
   client.removeAllListeners('close')
-  return new Connection(client, settings.host)
+  return new Connection(client, settings.host, sock)
 }
 
 /**

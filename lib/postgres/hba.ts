@@ -28,7 +28,10 @@ export function accessLines(estate: Estate, cluster: MachineCluster): string[] {
     replication === undefined
       ? []
       : cluster.hosts.flatMap((from) =>
-          ranges(estate, from).map((range) => ({ database: 'replication', role: replication, range, from })),
+          ranges(estate, from).flatMap((range) =>
+            // pg_rewind logs in to the second one.
+            ['replication', 'postgres'].map((database) => ({ database, role: replication, range, from })),
+          ),
         )
   const rows = [...rules, ...standbys].map(({ database, role, range, from }) => {
     const named = range === from ? '' : ` # ${from}`

@@ -45,7 +45,9 @@ test('rules come from networks, hosts with all their addresses, and ranges', asy
     'host shop_shadow shop_app 192.0.2.0/24 scram-sha-256 # lan',
     'host all shop_app 198.51.100.0/24 scram-sha-256',
     'host replication standby 192.0.2.1/32 scram-sha-256 # pg-1',
+    'host postgres standby 192.0.2.1/32 scram-sha-256 # pg-1',
     'host replication standby 192.0.2.2/32 scram-sha-256 # pg-2',
+    'host postgres standby 192.0.2.2/32 scram-sha-256 # pg-2',
   ])
 })
 

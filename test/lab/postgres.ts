@@ -4,6 +4,8 @@ const cluster = `set -eu
 conf=/etc/postgresql/17/main
 data=/var/lib/postgresql/17/main
 configure() {
+  rm -rf /etc/systemd/system/postgresql@17-main.service.d /usr/local/sbin/hausmeister-fence-17
+  systemctl daemon-reload
   printf '%s\\n' "listen_addresses = '*'" 'wal_level = replica' 'wal_log_hints = on' 'wal_keep_size = 128MB' >$conf/conf.d/lab.conf
   grep -q '^# lab$' $conf/pg_hba.conf || {
     echo '# lab'
@@ -21,6 +23,12 @@ configure() {
  */
 const primary = `${cluster}
 read -r app; read -r replication
+if [ -e $data/standby.signal ]; then
+  systemctl stop postgresql@17-main
+  rm $data/standby.signal
+fi
+rm -f $data.pgpass $data/hausmeister.promotion
+sed -i '/^primary_/d' $data/postgresql.auto.conf
 before=$(md5sum $conf/conf.d/lab.conf $conf/pg_hba.conf 2>/dev/null || true)
 configure
 if [ "$before" != "$(md5sum $conf/conf.d/lab.conf $conf/pg_hba.conf)" ]; then systemctl stop postgresql@17-main; fi
@@ -40,14 +48,14 @@ SQL`
 const standby = `${cluster}
 read -r replication
 cd /
-streams() { [ "$(runuser -u postgres -- psql -X -At -c 'select status from pg_stat_wal_receiver' 2>/dev/null)" = streaming ]; }
+streams() { [ "$(runuser -u postgres -- psql -X -At -c 'select status, slot_name from pg_stat_wal_receiver' 2>/dev/null)" = 'streaming|' ]; }
 if streams; then exit; fi
 systemctl stop postgresql@17-main
 configure
 umask 077
 echo "*:*:*:replicator:$replication" >/var/lib/postgresql/.pgpass
 chown postgres:postgres /var/lib/postgresql/.pgpass
-rm -rf $data
+rm -rf $data $data.*
 runuser -u postgres -- pg_basebackup -h pg-primary -U replicator -D $data -c fast -X stream -R
 systemctl --quiet enable postgresql
 systemctl start postgresql@17-main
@@ -58,6 +66,14 @@ done
 tail -n 5 /var/log/postgresql/postgresql-17-main.log >&2
 exit 1`
 
+/** A standby that a test has built may have left its slot, which would keep WAL for nobody. */
+const idleSlots = `cd /; runuser -u postgres -- psql -X -q -At -o /dev/null -c \
+  'select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active'`
+
+/** Where the roles were changed about, no two machines may take writes while they are changed back. */
+const stopLeader = `cd /
+if [ "$(runuser -u postgres -- psql -X -At -c 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; then systemctl stop postgresql@17-main; fi`
+
 /**
  * PostgreSQL as seed 000 has it: on pg-primary the databases weltenwind and weltenwind_shadow, owned by ww_app, who
  * may come from both networks; on pg-replica, when it is up, a streaming standby. Running it again changes nothing.
@@ -65,8 +81,9 @@ exit 1`
  */
 export async function provisionPostgres(lab: Lab): Promise<void> {
   const { app, replication } = await lab.secrets()
-  await lab.sh('pg-primary', primary, { input: `${app}\n${replication}\n` })
   const up = (await lab.record())?.machines ?? []
+  if (up.includes('pg-replica')) await lab.sh('pg-replica', stopLeader)
+  await lab.sh('pg-primary', primary, { input: `${app}\n${replication}\n` })
   if (up.includes('pg-replica')) await lab.sh('pg-replica', standby, { input: `${replication}\n` })
-  await lab.sh('pg-primary', 'systemctl start postgresql@17-main')
+  await lab.sh('pg-primary', `systemctl start postgresql@17-main\n${idleSlots}`)
 }

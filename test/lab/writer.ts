@@ -50,8 +50,9 @@ export class Writer {
     )
   }
 
+  /** What it was told stays, its password does not. */
   async stop(): Promise<void> {
-    await this.#lab.sh('vm-app', 'systemctl stop lab-writer 2>/dev/null || true')
+    await this.#lab.sh('vm-app', 'systemctl stop lab-writer 2>/dev/null || true; rm -f /run/lab-writer/pass')
   }
 
   /** Compares what the writer was told with what is on a server. */

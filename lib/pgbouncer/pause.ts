@@ -1,6 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
-
-import { withConsole } from './console.ts'
 import type { Pooler } from './pooler.ts'
 
 /** pgbouncer itself gives up on clients that have waited for two minutes (query_wait_timeout). Seconds. */
@@ -46,8 +43,8 @@ exit 0`
 
 /**
  * Lets the pooler's clients wait, instead of failing, until {@link PausedPooler.resume}. Transactions that are
- * running go on: {@link drained} says when they have ended. It is resumed on its machine, also when this
- * program, the connection or the machine that it runs on is gone.
+ * running go on. It is resumed on its machine, also when this program, the connection or the machine that it runs
+ * on is gone.
  *
  * @param limit seconds after which it is resumed in any case; clients are told of an error after 120
  * @throws when it could not be paused; it is not paused then
@@ -113,19 +110,4 @@ export class Pausing {
     this.#paused = undefined
     await paused?.resume()
   }
-}
-
-/**
- * Waits until no server connection of a paused pooler is in use any more.
- * @returns false when some still are after so many milliseconds
- */
-export async function drained(pooler: Pooler, patience: number): Promise<boolean> {
-  const deadline = Date.now() + patience
-  return withConsole(pooler, async (ask) => {
-    for (;;) {
-      if ((await ask('show servers')).length === 0) return true
-      if (Date.now() > deadline) return false
-      await wait(50)
-    }
-  })
 }

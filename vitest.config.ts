@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
+import { lanes } from './test/lab/lanes.ts'
+
 export default defineConfig({
   test: {
     projects: [
@@ -29,10 +31,10 @@ export default defineConfig({
           include: ['test/lab/**/*.test.ts'],
           exclude: ['test/lab/app/**'],
           globalSetup: ['test/lab/setup.ts'],
+          setupFiles: ['test/lab/lane.ts'],
           testTimeout: 120_000,
           hookTimeout: 600_000,
-          // One set of machines: what one test does to them must not meet another.
-          fileParallelism: false,
+          maxWorkers: lanes,
           sequence: { groupOrder: 1 },
         },
       },

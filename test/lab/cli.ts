@@ -1,7 +1,6 @@
 import { execa } from 'execa'
 
 import { openLab } from './lab.ts'
-import { treesUp } from './lifecycle.ts'
 import { placeOf } from './place.ts'
 import { provisionPostgres } from './postgres.ts'
 import { onController } from './shell.ts'
@@ -51,7 +50,7 @@ async function run([command = '', ...rest]: readonly string[]): Promise<void> {
   if (command === 'up') return await up(rest)
   if (command === 'down') return await lab.down()
   if (command === 'status') return await status()
-  if (command === 'tree') return say(Object.values(await treesUp(place, say)).join('\n'))
+  if (command === 'tree') return say(Object.values(await lab.build(say)).join('\n'))
   if (command === 'postgres') return await provisionPostgres(lab)
   if (command === 'exec' && host) return await onWorkstation(rest, lab.operatorEnv)
   if (command === 'ssh' && host) return await onWorkstation(['ssh', '-F', lab.files.sshConfig, ...rest])

@@ -1,6 +1,6 @@
 import { execa, type Options } from 'execa'
 
-import { bringUp, takeDown } from './lifecycle.ts'
+import { bringUp, takeDown, treesUp } from './lifecycle.ts'
 import { type Machine, machineNamed } from './machines.ts'
 import { cutCables, isCut, mendCables } from './network.ts'
 import { filesOf, hostNamespace, namespaceExists, type Place, placeOf } from './place.ts'
@@ -54,6 +54,8 @@ export function openLab(name?: string) {
     place,
     files: filesOf(place),
 
+    /** What `up` needs on this machine: packages and base trees. */
+    build: (say: (line: string) => void) => treesUp(place, say),
     up: (hosts: readonly string[] = [], say: (line: string) => void = () => undefined) =>
       bringUp(place, hosts, say),
     down: () => takeDown(place),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { dropIfEmpty, killGroup, labGroup, releaseGroup } from './cgroup.ts'
 import { prepareDisk } from './host-files.ts'
+import { allowInotify } from './inotify.ts'
 import { writeInventory } from './inventory-file.ts'
 import { withLock } from './lock.ts'
 import { type Machine, machineNamed, machines, suites } from './machines.ts'
@@ -84,6 +85,7 @@ export async function bringUp(place: Place, names: readonly string[], say: Say):
   const wanted = chosen(names)
   await withLock(place, async () => {
     await installMissing(say)
+    await allowInotify(say)
     await clear(place)
     const needed = new Set(wanted.map(({ suite }) => suite))
     const trees = await ensureTrees(place, needed, await makeState(place), say)

@@ -19,7 +19,11 @@ my %seen;
 my $end = time + 300;
 do {
   my @pids = map { s/\D//gr } glob '/proc/[0-9]*';
-  if ($group) { open my $file, '<', $group or next; chomp(@pids = <$file>) }
+  if ($group) {
+    @pids = ();
+    # There from the first command on.
+    if (open my $file, '<', $group) { chomp(@pids = <$file>) }
+  }
   for my $pid (@pids) {
     open my $file, '<', "/proc/$pid/cmdline" or next;
     local $/;
@@ -58,7 +62,10 @@ export async function watchController(lab: Lab): Promise<Watch> {
   const stop = join(folder, 'stop')
   const group = join(labGroup(lab.place), 'controller', 'cgroup.procs')
   const running = execa('perl', ['-e', sampler, stop, group])
-  while (!existsSync(`${stop}.on`)) await pause(20)
+  const begun = async () => {
+    while (!existsSync(`${stop}.on`)) await pause(20)
+  }
+  await Promise.race([begun(), running])
   return {
     stop: async () => {
       await writeFile(stop, '')

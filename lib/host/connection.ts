@@ -1,6 +1,6 @@
 import type { Duplex, Readable } from 'node:stream'
 
-import type { Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2'
+import type { Client, ClientChannel, PseudoTtyOptions, ServerHostKeyAlgorithm } from 'ssh2'
 
 import { HostError } from './errors.ts'
 import { type Credentials } from './keys.ts'
@@ -80,15 +80,18 @@ export class Connection {
     return () => this.#limiter.leave()
   }
 
-  /** Opens a channel with a command. Not limited: for those that last as long as the connection. */
-  async exec(line: string): Promise<OpenChannel> {
+  /**
+   * Opens a channel with a command. Not limited: for those that last as long as the connection.
+   * @param pty a terminal for it, which takes its stdout and stderr together
+   */
+  async exec(line: string, pty?: PseudoTtyOptions): Promise<OpenChannel> {
     for (let attempt = 1; ; attempt += 1) {
       if (this.#lost) throw this.#lost
       try {
         // What waits for its channel while the connection is lost would wait for ever.
         return await Promise.race([
           new Promise<OpenChannel>((resolve, reject) => {
-            this.#client.exec(line, (error, channel) =>
+            this.#client.exec(line, pty ? { pty } : {}, (error, channel) =>
               error ? reject(error) : resolve(opened(channel, this.#whenLost)),
             )
           }),

@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream'
 
+import type { Dialogue, Program } from './dialogue.ts'
 import { HostError } from './errors.ts'
 import { asLoginUser, type Escalation, findEscalation } from './escalation.ts'
-import type { Run } from './events.ts'
+import type { Change, Run } from './events.ts'
 import { readTextFile, type WriteOptions, writeTextFile } from './files.ts'
 import { acquireLock, type Attempt, type Holder } from './lock.ts'
 import type { Machine } from './machine.ts'
@@ -43,6 +44,27 @@ export class Host {
     const changed = await writeTextFile(this.read, this.change, path, content, options)
     if (!changed) {
       this.#run.onChange({ state: 'unchanged', host: this.name, user: this.user, command: `write ${path}` })
+    }
+  }
+
+  /**
+   * Opens a program that the operator is to talk to; undefined in a dry run.
+   * @param command what the dry run and the journal show; what is typed is told to nobody
+   */
+  async converse(command: string, program: Program): Promise<Dialogue | undefined> {
+    const { machine, run, user, escalation } = this.#context()
+    const tell = (state: Change['state']): void => run.onChange({ state, host: this.name, user, command })
+    if (run.dryRun) {
+      tell('would')
+      return undefined
+    }
+    try {
+      const dialogue = await machine.converse(program, await escalation(), run.signal())
+      tell('done')
+      return dialogue
+    } catch (error) {
+      tell('failed')
+      throw error
     }
   }
 

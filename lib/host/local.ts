@@ -2,10 +2,12 @@ import { connect } from 'node:net'
 import { userInfo } from 'node:os'
 import type { Duplex } from 'node:stream'
 
+import { type Dialogue, type Program, secretLines, takeSecrets } from './dialogue.ts'
 import { HostError } from './errors.ts'
 import type { Escalation } from './escalation.ts'
 import type { Machine } from './machine.ts'
 import type { Running } from './process.ts'
+import { quote } from './quote.ts'
 
 /** The computer the task runs on, with the same interface as a machine behind SSH. */
 export class LocalMachine implements Machine {
@@ -42,14 +44,7 @@ export class LocalMachine implements Machine {
     })
     if (escalation.password !== undefined) child.stdin.write(`${escalation.password}\n`)
     const ended = child.then((result) => {
-      if (result.code === 'ENOENT') {
-        throw new HostError(
-          this.host,
-          'shell',
-          'there is no bash here',
-          'install bash, or run this on another machine',
-        )
-      }
+      if (result.code === 'ENOENT') throw this.#noBash()
       return { code: result.exitCode ?? null, signal: result.signal ?? null }
     })
     return {
@@ -70,5 +65,38 @@ export class LocalMachine implements Machine {
         child.stderr.destroy()
       },
     }
+  }
+
+  /** The terminal is already the program's own: what is typed reaches it by /dev/tty, and secrets by stdin. */
+  async converse(program: Program, { prefix, password }: Escalation, signal: AbortSignal): Promise<Dialogue> {
+    const { execa } = await import('execa')
+    const script = `${takeSecrets(program)}exec < /dev/tty; ${program.script}`
+    return {
+      attach: async () => {
+        const {
+          exitCode,
+          signal: by,
+          isCanceled,
+          code,
+        } = await execa('bash', ['-c', `exec ${prefix} bash -c ${quote(script)}`], {
+          stdio: ['pipe', 'inherit', 'inherit'],
+          input: `${password === undefined ? '' : `${password}\n`}${secretLines(program)}`,
+          reject: false,
+          cancelSignal: signal,
+        })
+        if (code === 'ENOENT') throw this.#noBash()
+        if (isCanceled) throw new HostError(this.host, 'cancelled', 'cancelled')
+        return { code: exitCode ?? null, signal: by ?? null }
+      },
+    }
+  }
+
+  #noBash(): HostError {
+    return new HostError(
+      this.host,
+      'shell',
+      'there is no bash here',
+      'install bash, or run this on another machine',
+    )
   }
 }

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 
+import type { PseudoTtyOptions } from 'ssh2'
+
 import type { Connection, OpenChannel } from './connection.ts'
+import { type Dialogue, openDialogue, type Program, type RunningOnPty } from './dialogue.ts'
 import { HostError } from './errors.ts'
 import type { Escalation } from './escalation.ts'
 import { channelVariable, Guard, guardLine } from './guard.ts'
@@ -13,6 +16,8 @@ export interface Machine {
   readonly loginUser: string
   /** Starts a shell line as another user. */
   start(line: string, escalation: Escalation): Promise<Running>
+  /** Opens a program that the operator is to talk to. The signal ends it. */
+  converse(program: Program, escalation: Escalation, signal: AbortSignal): Promise<Dialogue>
   dial(address: string, port: number): Promise<Duplex>
   /** Ends the connection in good order. */
   close(): Promise<void>
@@ -63,15 +68,30 @@ export class SshMachine implements Machine {
   }
 
   async start(line: string, escalation: Escalation): Promise<Running> {
+    const { running } = await this.#launch(`${escalation.prefix} ${line}`, escalation)
+    if (escalation.password !== undefined) running.stdin.write(`${escalation.password}\n`)
+    return running
+  }
+
+  converse(program: Program, escalation: Escalation, signal: AbortSignal): Promise<Dialogue> {
+    // Without echo: RFC 4254, 8.
+    const pty: PseudoTtyOptions = { term: program.term, modes: { ECHO: 0 } }
+    const start = async (line: string): Promise<RunningOnPty> => {
+      const { running, channel } = await this.#launch(line, escalation, pty)
+      return { ...running, resize: ({ rows, columns }) => channel.setWindow(rows, columns, 0, 0) }
+    }
+    return openDialogue(this.host, program, escalation, start, signal)
+  }
+
+  async #launch(line: string, escalation: Escalation, pty?: PseudoTtyOptions) {
     const connection = await this.#connected()
     const leave = await connection.enter()
     try {
       this.#guard(connection, escalation)
       const name = `${this.#id}.${(this.#channels += 1)}.`
       // `exec` keeps the number that `$$` names, and has the mark in its environment from the start.
-      const open = await connection.exec(`${channelVariable}=${name}$$ exec ${escalation.prefix} ${line}`)
-      if (escalation.password !== undefined) open.channel.write(`${escalation.password}\n`)
-      return this.#running(connection, open, name, leave)
+      const open = await connection.exec(`${channelVariable}=${name}$$ exec ${line}`, pty)
+      return { running: this.#running(connection, open, name, leave), channel: open.channel }
     } catch (error) {
       leave()
       throw error

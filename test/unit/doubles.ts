@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { PassThrough } from 'node:stream'
 
+import type { Dialogue, Program } from '../../lib/host/dialogue.ts'
 import { HostError } from '../../lib/host/errors.ts'
 import type { Escalation } from '../../lib/host/escalation.ts'
 import type { Change, Run } from '../../lib/host/events.ts'
@@ -60,6 +61,11 @@ export class ScriptedMachine implements Machine {
 
   async close(): Promise<void> {
     this.closed = true
+  }
+
+  /** Answers as to any command, without a terminal. */
+  async converse({ script }: Program, escalation: Escalation): Promise<Dialogue> {
+    return { attach: async () => (await this.start(script, escalation)).ended }
   }
 
   async start(line: string, { prefix, password }: Escalation): Promise<Running> {

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Run } from '../host/events.ts'
 import { Hosts } from '../host/hosts.ts'
 import { Redactor } from '../host/redact.ts'
+import type { Terminal } from '../host/terminal.ts'
 import { InventoryError, problemText } from '../inventory/errors.ts'
 import type { Estate } from '../inventory/estate.ts'
 import { loadEstate } from '../inventory/load.ts'
@@ -21,6 +22,7 @@ import { askSecret } from './prompt.ts'
 import { reporterFor } from './reporter.ts'
 import { Session } from './session.ts'
 import type { Task } from './task.ts'
+import { lend, operatorTerminal, terminalProblems } from './terminal.ts'
 
 /** Where the inventory is when no flag says so: in the folder that the task is run from. */
 const defaultInventory = 'inventory.json'
@@ -67,6 +69,8 @@ class Life {
   #journal: Journal | undefined
   #changed = 0
   #unchanged = 0
+  /** Who has the terminal gets Ctrl-C. */
+  #isLent = false
 
   constructor(task: string, common: CommonFlags, reporter: Reporter) {
     this.#task = task
@@ -130,6 +134,7 @@ class Life {
         ),
     }
     const hosts = new Hosts(estate, run)
+    const lendable = task.takesTerminal ? operatorTerminal() : undefined
     const session = new Session<z.output<S>>({
       estate,
       flags,
@@ -139,16 +144,29 @@ class Life {
       inventory: this.#common.inventory,
       yes: this.#common.yes,
       emit: (event) => this.#emit(event),
+      handOver: lendable && ((use) => this.#reporter.ask(() => this.#lend(lendable, use))),
       ask: terminal ? (prompt) => this.#reporter.ask(prompt) : undefined,
       cancellation: this.#cancellation,
     })
     try {
-      await preflight(session, task.preflight({ estate, flags }))
+      const needs = task.preflight({ estate, flags })
+      const refusals =
+        task.takesTerminal && !run.dryRun ? terminalProblems(task.name, this.#common, lendable) : []
+      await preflight(session, { ...needs, problems: [...refusals, ...needs.problems] })
       await task.run(session)
     } finally {
       await session.releaseLocks()
       await Promise.all(closers.map((close) => close()))
       await hosts.close()
+    }
+  }
+
+  async #lend<T>(terminal: Terminal, use: (terminal: Terminal) => Promise<T>): Promise<T> {
+    this.#isLent = true
+    try {
+      return await lend(terminal, use)
+    } finally {
+      this.#isLent = false
     }
   }
 
@@ -172,6 +190,7 @@ class Life {
   #listenForSignals(): () => void {
     let asked: number | undefined
     const stop = (signal: NodeJS.Signals): void => {
+      if (this.#isLent && signal === 'SIGINT') return
       const by = signal === 'SIGINT' ? 'Ctrl-C' : signal
       if (asked !== undefined) {
         if (performance.now() - asked < echo) return

@@ -20,9 +20,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type Style = Parameters<typeof styleText>[0]
 export type Paint = (style: Style, text: string) => string
 
+export function allowsColours(env: Environment): boolean {
+  return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
+}
+
 /** Colours for a terminal; elsewhere, or where https://no-color.org or a dumb terminal asks for none, plain text. */
 export function painter(stream: Stream, env: Environment = process.env): Paint {
-  const plain = stream.isTTY !== true || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
+  const plain = stream.isTTY !== true || !allowsColours(env)
   // Newer Node looks at process.stdout itself unless told not to; the stream that matters is the one given.
   return plain ? (_, text) => text : (style, text) => styleText(style, text, { validateStream: false })
 }

@@ -4,6 +4,7 @@ import type { Run } from '../host/events.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { Attempt, Holder } from '../host/lock.ts'
 import { quote } from '../host/quote.ts'
+import type { Terminal } from '../host/terminal.ts'
 import type { Estate } from '../inventory/estate.ts'
 import type { Cancellation } from './cancellation.ts'
 import { confirmDestruction, type Proof } from './confirm.ts'
@@ -33,6 +34,8 @@ export interface SessionOptions<Flags> {
   emit: (event: TaskEventBody) => void
   /** Gives a prompt the screen; undefined without a terminal. */
   ask: (<T>(prompt: () => Promise<T>) => Promise<T>) | undefined
+  /** Hands the terminal over, for a task that takes it. */
+  handOver?: (<T>(use: (terminal: Terminal) => Promise<T>) => Promise<T>) | undefined
   cancellation: Cancellation
 }
 
@@ -159,6 +162,13 @@ export class Session<Flags> {
       signal: cancellation.signal,
     }
     return ask && !yes && !this.dryRun ? ask(() => confirmDestruction(options)) : confirmDestruction(options)
+  }
+
+  /** Gives the terminal to someone else; until then nothing more is shown, and Ctrl-C is not ours. */
+  handOver<T>(use: (terminal: Terminal) => Promise<T>): Promise<T> {
+    const { handOver } = this.#options
+    if (!handOver) throw new Error('there is no terminal: the task does not say that it takes one')
+    return handOver(use)
   }
 
   /** Shows the last line that a long command has printed, as the step's detail. */

@@ -35,6 +35,8 @@ export interface Task<S extends z.ZodObject = z.ZodObject> {
   /** Command lines that work. */
   examples: string[]
   flags: S
+  /** Hands the terminal to a program on a machine: not without one, and not with `--json`. */
+  takesTerminal?: true
   preflight(input: { estate: Estate; flags: z.output<S> }): Preflight
   /** What happens, in order. Throws a TaskError when it cannot go on. */
   run(session: Session<z.output<S>>): Promise<void>

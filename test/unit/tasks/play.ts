@@ -1,7 +1,10 @@
+import { PassThrough } from 'node:stream'
+
 import type { z } from 'zod'
 
 import type { Change } from '../../../lib/host/events.ts'
 import { Hosts } from '../../../lib/host/hosts.ts'
+import type { Terminal } from '../../../lib/host/terminal.ts'
 import type { Estate } from '../../../lib/inventory/estate.ts'
 import { Cancellation } from '../../../lib/task/cancellation.ts'
 import { TaskError } from '../../../lib/task/errors.ts'
@@ -20,8 +23,16 @@ export interface Played {
   told: string
 }
 
+/** Nobody types on it. */
+function terminal(): Terminal {
+  return {
+    input: Object.assign(new PassThrough(), { setRawMode: () => {} }),
+    output: Object.assign(new PassThrough(), { columns: 80, rows: 24 }),
+  }
+}
+
 /**
- * Runs a task on scripted machines, with `--yes` and without a terminal.
+ * Runs a task on scripted machines, with `--yes` and with a terminal only for a task that hands it over.
  * @param script what each machine does with its commands
  */
 export async function play<S extends z.ZodObject>(
@@ -44,6 +55,7 @@ export async function play<S extends z.ZodObject>(
     yes: true,
     emit: (event) => void events.push(event),
     ask: undefined,
+    handOver: (use) => use(terminal()),
     cancellation: new Cancellation(),
   })
   const end = (error?: TaskError): Played => ({

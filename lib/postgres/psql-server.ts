@@ -65,8 +65,6 @@ export class PsqlServer implements Server {
   }
 
   #flags(database: string): string[] {
-    // As a connection string: a bare name with "=" in it would be taken for one.
-    const quoted = database.replaceAll('\\', String.raw`\\`).replaceAll("'", String.raw`\'`)
     return [
       '-X',
       '-q',
@@ -77,7 +75,7 @@ export class PsqlServer implements Server {
       '-p',
       String(this.#port),
       '-d',
-      `dbname='${quoted}'`,
+      connectionString(database),
     ]
   }
 
@@ -93,4 +91,10 @@ export class PsqlServer implements Server {
       throw new PostgresError(this.name, said.replace(/^psql: (error: )?/, ''), error)
     }
   }
+}
+
+/** A database for psql's `-d`: a bare name with "=" in it would be taken for a connection string. */
+export function connectionString(database: string): string {
+  const quoted = database.replaceAll('\\', String.raw`\\`).replaceAll("'", String.raw`\'`)
+  return `dbname='${quoted}'`
 }

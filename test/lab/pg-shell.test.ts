@@ -23,11 +23,13 @@ beforeAll(async () => {
   const { version, roles } = estate.postgres.main
   const weltenwind = { owner: 'ww_app', environment: 'production' }
   // The same server, as somebody knows it who has no machine of it.
+  estate.postgres.here = { version, url: 'env:HERE_URL', via: 'workstation', roles, databases: {} }
   estate.postgres.cloud = { version, url: 'env:CLOUD_URL', via: 'vm-app', roles, databases: { weltenwind } }
   await writeFile(inventory, JSON.stringify(estate))
   const { app } = await lab.secrets()
-  const url = `postgresql://ww_app:${app}@10.10.10.11:5432/weltenwind`
-  const env = `${await readFile(lab.files.env, 'utf8')}\nCLOUD_URL=${url}\n`
+  const url = (address: string) => `postgresql://ww_app:${app}@${address}:5432/weltenwind`
+  const urls = `CLOUD_URL=${url('10.10.10.11')}\nHERE_URL=${url('192.168.2.11')}\n`
+  const env = `${await readFile(lab.files.env, 'utf8')}\n${urls}`
   await writeFile(join(folder, '.env'), env, { mode: 0o600 })
 })
 afterEach(async () => {
@@ -42,9 +44,13 @@ afterAll(async () => {
 const prompt = /weltenwind@pg-primary=# $/
 
 /** The task on a terminal, and its process number. */
-async function open(flags: string, ready: RegExp): Promise<{ run: TypedRun; before: string; pid: number }> {
+async function open(
+  flags: string,
+  ready: RegExp,
+  path = '',
+): Promise<{ run: TypedRun; before: string; pid: number }> {
   const node = `node --import tsx tasks/pg-shell.ts --inventory ${inventory} ${flags}`
-  const run = onTerminal(lab, `bash -c 'echo "number $$"; exec ${node}'`)
+  const run = onTerminal(lab, `bash -c 'echo "number $$"; export PATH=${path}$PATH; exec ${node}'`)
   runs.push(run)
   const pid = Number((await run.until(/number \d+\s/)).match(/\d+\s*$/)?.[0])
   const before = await run.settings()
@@ -155,6 +161,24 @@ test('a managed server, on the machine that reaches it; SIGTERM gives the termin
   })
   expect(seen).toMatch(/psql postgresql:\/\/ww_app@10\.10\.10\.11:5432\/weltenwind/)
   expect([seen, typed].map((text) => text.includes(app))).toEqual([false, false])
+})
+
+test('on this computer itself the terminal is the program’s own, and Ctrl-C too', async () => {
+  const { app } = await lab.secrets()
+  const psql = `#!/bin/bash
+trap caught=yes INT
+[ -t 0 ] && echo "a password of \${#PGPASSWORD} letters"
+until [ "$caught" ]; do sleep 0.1; done
+echo caught
+stty size
+exit 5
+`
+  await writeFile(join(folder, 'psql'), psql, { mode: 0o755 })
+  const { run, before } = await open('--cluster here', /a password of \d+ letters/, `${folder}:`)
+  expect(run.screen()).toContain(`a password of ${app.length} letters`)
+  run.type('\u0003')
+  await run.until(/caught\s+30 100\s[^]*psql on here ended with exit code 5[^]*ended with 1\s/)
+  expect(await run.settings()).toBe(before)
 })
 
 test('killed with -9; the cable cut in the middle; and while that is not noticed: what is refused', async () => {

@@ -6,12 +6,21 @@ import type { Attempt, Holder } from '../host/lock.ts'
 import { PostgresError, type Script, type Server } from './server.ts'
 import { dollarQuoted, identifier, sql, type Sql } from './sql.ts'
 
+/** A question that waits for the others of its moment. */
+interface Question {
+  statement: Sql
+  answer: (rows: unknown) => void
+  fail: (error: unknown) => void
+}
+
 /** A server on a machine of ours: `psql` there, as the user postgres, over the local socket. */
 export class PsqlServer implements Server {
   readonly name: string
   readonly maintenance = 'postgres'
   readonly #host: Host
   readonly #port: number
+  /** By database. */
+  readonly #waiting = new Map<string, Question[]>()
 
   constructor(host: Host, port: number) {
     this.name = host.name
@@ -19,12 +28,52 @@ export class PsqlServer implements Server {
     this.#host = host.as('postgres')
   }
 
+  /** Those that are asked at once go in one psql: a process and a session for each would take longer than the answers. */
   async select<Row extends z.ZodType>(
     row: Row,
     statement: Sql,
     database = this.maintenance,
   ): Promise<z.infer<Row>[]> {
-    const input = `select coalesce(json_agg(q), '[]') from (${statement.text}) q;\n`
+    const rows = await new Promise<unknown>((answer, fail) => {
+      const question = { statement, answer, fail }
+      const waiting = this.#waiting.get(database)
+      if (waiting) {
+        waiting.push(question)
+        return
+      }
+      this.#waiting.set(database, [question])
+      setImmediate(() => void this.#ask(database))
+    })
+    return z.array(row).parse(rows)
+  }
+
+  async #ask(database: string): Promise<void> {
+    const questions = this.#waiting.get(database) ?? []
+    this.#waiting.delete(database)
+    try {
+      const rows = await this.#rows(
+        questions.map(({ statement }) => statement),
+        database,
+      )
+      questions.forEach(({ answer }, index) => answer(rows[index]))
+    } catch (error) {
+      const isOne = questions.length === 1
+      await Promise.all(
+        questions.map(async ({ statement, answer, fail }) => {
+          // One of them has failed all: each hears of its own failure only.
+          if (isOne || !(error instanceof PostgresError)) fail(error)
+          else await this.#rows([statement], database).then(([rows]) => answer(rows), fail)
+        }),
+      )
+    }
+  }
+
+  /** The rows of each statement. */
+  async #rows(statements: Sql[], database: string): Promise<unknown[]> {
+    const each = statements.map(({ text }) => `select coalesce(json_agg(q), '[]') from (${text}) q`)
+    const [only = ''] = each
+    const all = each.map((one) => `(${one})`).join(',\n')
+    const input = each.length === 1 ? `${only};\n` : `select json_build_array(${all});\n`
     const readOnly = '-c default_transaction_read_only=on'
     const output = await this.#told(
       () =>
@@ -32,7 +81,8 @@ export class PsqlServer implements Server {
           input,
         })`cd /; PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS=${readOnly} psql ${this.#flags(database)}`,
     )
-    return z.array(row).parse(JSON.parse(output))
+    const answer: unknown = JSON.parse(output)
+    return each.length === 1 ? [answer] : z.array(z.unknown()).parse(answer)
   }
 
   async change(statements: Sql[], database = this.maintenance): Promise<void> {

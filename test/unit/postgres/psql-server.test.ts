@@ -6,7 +6,7 @@ import { Access, Host } from '../../../lib/host/host.ts'
 import { PsqlServer } from '../../../lib/postgres/psql-server.ts'
 import { PostgresError, transaction } from '../../../lib/postgres/server.ts'
 import { identifier, sql } from '../../../lib/postgres/sql.ts'
-import { type Script, RecordedRun, rejection, ScriptedMachine } from '../doubles.ts'
+import { type Call, type Script, RecordedRun, rejection, ScriptedMachine } from '../doubles.ts'
 
 function serverOn(script: Script, run = new RecordedRun()) {
   const machine = new ScriptedMachine('pg-1', script)
@@ -55,6 +55,63 @@ describe('a question', () => {
     })
     await server.select(z.object({}), sql`select`, database)
     expect(machine.started[0]?.split(' -d ')[1]).toBe(word)
+  })
+})
+
+/** Knows the answer to `select N as one`, and to nothing else. */
+async function answers({ input, say, complain }: Call, inputs: string[] = []): Promise<number> {
+  const text = await input()
+  inputs.push(text)
+  const numbers = [...text.matchAll(/\(select (\S+) as one\)/g)].map(([, number]) => Number(number))
+  if (numbers.some(Number.isNaN)) {
+    complain('ERROR:  column "what" does not exist')
+    return 3
+  }
+  const rows = numbers.map((one) => [{ one }])
+  say(JSON.stringify(text.includes('json_build_array') ? rows : rows[0]))
+  return 0
+}
+
+describe('questions that are asked at once', () => {
+  const Row = z.object({ one: z.number() })
+
+  test('go in one psql for each database', async () => {
+    const inputs: string[] = []
+    const { server, machine } = serverOn((call) => answers(call, inputs))
+    const all = await Promise.all([
+      server.select(Row, sql`select 1 as one`),
+      server.select(Row, sql`select 2 as one`, 'shop'),
+      server.select(Row, sql`select 3 as one`),
+    ])
+    expect(all).toEqual([[{ one: 1 }], [{ one: 2 }], [{ one: 3 }]])
+    expect(machine.started.length).toBe(2)
+    expect(await server.select(Row, sql`select 4 as one`)).toEqual([{ one: 4 }])
+    expect(machine.started.length).toBe(3)
+  })
+
+  test('and one that fails takes no other with it', async () => {
+    const { server } = serverOn((call) => answers(call))
+    const [one, what] = await Promise.allSettled([
+      server.select(Row, sql`select 1 as one`),
+      server.select(Row, sql`select what as one`),
+    ])
+    expect(one).toEqual({ status: 'fulfilled', value: [{ one: 1 }] })
+    expect(what).toMatchObject({
+      status: 'rejected',
+      reason: { message: 'PostgreSQL on pg-1: ERROR:  column "what" does not exist' },
+    })
+  })
+
+  test('are lost together with the connection', async () => {
+    const { server, machine } = serverOn(() => {
+      throw new HostError('pg-1', 'lost', 'the connection was lost')
+    })
+    const both = await Promise.allSettled([
+      server.select(Row, sql`select 1 as one`),
+      server.select(Row, sql`select 2 as one`),
+    ])
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(machine.started.length).toBe(1)
   })
 })
 

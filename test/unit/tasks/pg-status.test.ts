@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { HostError } from '../../../lib/host/errors.ts'
 import { task } from '../../../tasks/pg-status.ts'
 import type { Call, Script } from '../doubles.ts'
+import { answerTo } from '../postgres/psql.ts'
 import { shopEstate, shopInventory } from '../postgres/reset/shop.ts'
 import { play } from './play.ts'
 
@@ -68,8 +69,7 @@ function machine(name: string, said: Facts | undefined): Script {
     if (call.script.includes('ls -d')) call.say('1_init/\n2_size/\n')
     if (!call.script.includes('psql')) return 0
     expect(call.script).toContain('default_transaction_read_only=on')
-    const text = await call.input()
-    const answer = () => {
+    const answer = (text: string): unknown[] => {
       if (text.includes('pg_postmaster_start_time')) return [said]
       if (text.includes('pg_stat_user_tables')) return []
       if (text.includes("relname = '_prisma_migrations'")) return [{ schema: 'public' }]
@@ -77,7 +77,7 @@ function machine(name: string, said: Facts | undefined): Script {
         return [{ name: '1_init', state: 'applied', log: null }]
       throw new Error(`unexpected: ${text}`)
     }
-    call.say(JSON.stringify(answer()))
+    call.say(answerTo(await call.input(), answer) ?? '')
     return 0
   }
 }

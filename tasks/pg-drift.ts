@@ -23,19 +23,14 @@ import {
   surveyDrift,
 } from '../lib/postgres/drift/survey.ts'
 import type { Server } from '../lib/postgres/server.ts'
-import type { DatabaseTarget } from '../lib/postgres/target.ts'
+import { databaseFlags, type DatabaseTarget } from '../lib/postgres/target.ts'
 import type { Proof } from '../lib/task/confirm.ts'
 import { TaskError } from '../lib/task/errors.ts'
 import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
-const flags = z.object({
-  database: z.string().meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
-})
+const flags = databaseFlags.pick({ database: true })
 type Flags = z.output<typeof flags>
-
-/** How long a machine may take to come back before its shadow database is left as it is. Milliseconds. */
-const patience = 60_000
 
 export const task = defineTask({
   name: 'pg-drift',
@@ -109,7 +104,7 @@ async function compare(
       title: `Empty ${shadow} again`,
       next: session.command('pg-drift', ['--database', session.flags.database]),
       work: async () => {
-        await empty((await findPrimaryAgain(session, target.cluster, patience)).server)
+        await empty((await findPrimaryAgain(session, target.cluster)).server)
         return `${shadow} is empty, and ${name} was not touched`
       },
     })

@@ -6,11 +6,8 @@
  *   npx tsx tasks/pg-migrate.ts --database weltenwind
  *   npx tsx tasks/pg-migrate.ts --database shop --confirm shop   # production
  */
-import { z } from 'zod'
-
 import { readEnvFile } from '../lib/app/env-file.ts'
 import { runInApp } from '../lib/app/run.ts'
-import { claimDatabase } from '../lib/postgres/claim.ts'
 import { findPrimaryAgain, type Primary } from '../lib/postgres/cluster.ts'
 import { lookBefore, type Prospect } from '../lib/postgres/migrate/look.ts'
 import { commandPreflight } from '../lib/postgres/migrate/preflight.ts'
@@ -18,27 +15,14 @@ import { findRoute } from '../lib/postgres/migrate/probe.ts'
 import { endpointsOf, refuseRoute } from '../lib/postgres/migrate/route.ts'
 import {
   describeProgress,
-  describeState,
   proveMigrated,
   readAfter,
   refuseState,
   waysOut,
 } from '../lib/postgres/migrate/state.ts'
-import type { DatabaseTarget } from '../lib/postgres/target.ts'
+import { type DatabaseFlags, databaseFlags, type DatabaseTarget } from '../lib/postgres/target.ts'
 import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
-
-const flags = z.object({
-  database: z.string().meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
-  confirm: z
-    .string()
-    .optional()
-    .meta({ description: 'allow it for this production database', placeholder: 'NAME' }),
-})
-type Flags = z.output<typeof flags>
-
-/** How long a machine may take to come back, to be asked how far it came. Milliseconds. */
-const patience = 60_000
 
 export const task = defineTask({
   name: 'pg-migrate',
@@ -50,14 +34,11 @@ export const task = defineTask({
     'npx tsx tasks/pg-migrate.ts --database weltenwind --dry-run',
     'npx tsx tasks/pg-migrate.ts --database weltenwind',
   ],
-  flags,
+  flags: databaseFlags,
   preflight: ({ estate, flags: given }) => commandPreflight(estate, given, 'migrate'),
   async run(session) {
-    const { target, primary } = await claimDatabase(session)
+    const { target, primary, shell, state } = await lookBefore(session)
     const { name, app } = target
-    const prospect = await session.step(`Look at ${name}`, () => lookBefore(session, target, primary))
-    const { shell, state } = prospect
-    session.note(describeState(state).join('\n'))
     refuseState(state, name, shell, resetCommand(session, target))
     if (state.pending?.length === 0) {
       session.note(`nothing is pending in ${name}`)
@@ -73,13 +54,13 @@ export const task = defineTask({
         step.detail = await proveMigrated(primary.server, target, state)
       })
     } catch (error) {
-      await explainFailure(session, target, prospect, error)
+      await explainFailure(session, { target, shell, state }, error)
     }
   },
 })
 
 async function checkRoute(
-  session: Session<Flags>,
+  session: Session<DatabaseFlags>,
   step: { title: string },
   target: DatabaseTarget,
   { server }: Primary,
@@ -106,16 +87,15 @@ async function checkRoute(
 
 /** Nothing is taken back: what was applied stays applied, and the operator hears how far that is. */
 async function explainFailure(
-  session: Session<Flags>,
-  target: DatabaseTarget,
-  { shell, state }: Prospect,
+  session: Session<DatabaseFlags>,
+  { target, shell, state }: Pick<Prospect, 'target' | 'shell' | 'state'>,
   error: unknown,
 ): Promise<never> {
   return session.recover(error, {
     title: `Look how far it came in ${target.name}`,
     next: session.command('pg-status', ['--cluster', target.cluster]),
     work: async (step) => {
-      const { server } = await findPrimaryAgain(session, target.cluster, patience)
+      const { server } = await findPrimaryAgain(session, target.cluster)
       const after = await readAfter(server, target.name)
       step.detail = describeProgress(state, after)
       // What is at work still may yet end well, and nothing may be resolved under it.
@@ -127,7 +107,7 @@ async function explainFailure(
 }
 
 /** Where data may be lost. */
-function resetCommand(session: Session<Flags>, { database }: DatabaseTarget): string | undefined {
+function resetCommand(session: Session<DatabaseFlags>, { database }: DatabaseTarget): string | undefined {
   if (database.environment === 'production') return undefined
   return session.command('pg-reset', ['--database', session.flags.database])
 }

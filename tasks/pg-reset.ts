@@ -34,16 +34,11 @@ import { proveFilled } from '../lib/postgres/reset/proof.ts'
 import { insistOnPutBack, proveBack, putBack, wayBack } from '../lib/postgres/reset/put-back.ts'
 import { describeCopies, describeSurvey, surveyDatabase } from '../lib/postgres/reset/survey.ts'
 import { resetPreflight } from '../lib/postgres/reset/target.ts'
-import type { DatabaseTarget } from '../lib/postgres/target.ts'
+import { databaseFlags, type DatabaseTarget } from '../lib/postgres/target.ts'
 import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
-const flags = z.object({
-  database: z.string().meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
-  confirm: z
-    .string()
-    .optional()
-    .meta({ description: 'allow it for this production database', placeholder: 'NAME' }),
+const flags = databaseFlags.extend({
   skipMigrate: z.boolean().default(false).describe('leave the new database without tables'),
   skipSeed: z.boolean().default(false).describe('leave the new database without data'),
   discard: z.boolean().default(false).describe('drop the old database at the end instead of keeping it'),
@@ -54,9 +49,6 @@ const flags = z.object({
   discardKept: z.boolean().default(false).describe('only drop the kept copies beyond the newest one'),
 })
 type Flags = z.output<typeof flags>
-
-/** How long a machine may take to come back before the old database is given up on. Milliseconds. */
-const patience = 60_000
 
 export const task = defineTask({
   name: 'pg-reset',
@@ -202,7 +194,7 @@ async function putBackOnFailure(
       title: `Put ${name} back`,
       next: undoCommand(session, target),
       work: async (step) => {
-        const { server } = await findPrimaryAgain(session, cluster, patience)
+        const { server } = await findPrimaryAgain(session, cluster)
         // The old database has to come back, whether or not its clients can be made to wait for it.
         await pausing.pause().catch(() => false)
         const way = await insistOnPutBack(server, name, oid, session.dryRun)

@@ -6,27 +6,14 @@
  *   npx tsx tasks/pg-seed.ts --database weltenwind
  *   npx tsx tasks/pg-seed.ts --database shop --confirm shop   # production
  */
-import { z } from 'zod'
-
 import { runInApp } from '../lib/app/run.ts'
-import { claimDatabase } from '../lib/postgres/claim.ts'
 import { findPrimaryAgain } from '../lib/postgres/cluster.ts'
 import { lookBefore } from '../lib/postgres/migrate/look.ts'
 import { commandPreflight } from '../lib/postgres/migrate/preflight.ts'
-import { describeRunning, describeState } from '../lib/postgres/migrate/state.ts'
+import { describeRunning } from '../lib/postgres/migrate/state.ts'
 import { countRows, describeCounts, refuseEmpty, refuseUnreadable } from '../lib/postgres/rows.ts'
+import { databaseFlags } from '../lib/postgres/target.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
-
-const flags = z.object({
-  database: z.string().meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
-  confirm: z
-    .string()
-    .optional()
-    .meta({ description: 'allow it for this production database', placeholder: 'NAME' }),
-})
-
-/** How long a machine may take to come back, to be asked how far it came. Milliseconds. */
-const patience = 60_000
 
 export const task = defineTask({
   name: 'pg-seed',
@@ -38,13 +25,11 @@ export const task = defineTask({
     'npx tsx tasks/pg-seed.ts --database weltenwind --dry-run',
     'npx tsx tasks/pg-seed.ts --database weltenwind',
   ],
-  flags,
+  flags: databaseFlags,
   preflight: ({ estate, flags: given }) => commandPreflight(estate, given, 'seed'),
   async run(session) {
-    const { target, primary } = await claimDatabase(session)
+    const { target, primary, shell, state } = await lookBefore(session)
     const { name, app } = target
-    const { shell, state } = await session.step(`Look at ${name}`, () => lookBefore(session, target, primary))
-    session.note(describeState(state).join('\n'))
     for (const busy of describeRunning(state.running)) session.warn(`${name}: ${busy}`)
     if (state.failed.length > 0 || (state.pending ?? []).length > 0) {
       session.warn(`the schema of ${name} is not what the app expects; the seed may fail on it`)
@@ -68,7 +53,7 @@ export const task = defineTask({
         title: `Look how far it came in ${name}`,
         next: session.command('pg-status', ['--cluster', target.cluster]),
         work: async () => {
-          const { server } = await findPrimaryAgain(session, target.cluster, patience)
+          const { server } = await findPrimaryAgain(session, target.cluster)
           const after = await countRows(server, name)
           return `rows of ${name}, before and now; nothing was taken back:\n${describeCounts(before, after).join('\n')}`
         },

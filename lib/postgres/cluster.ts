@@ -112,11 +112,14 @@ function managedServer(reaching: Reaching, name: string, { url, via }: ManagedCl
   return new DriverServer(name, new URL(reaching.estate.secret(url)), dial, reaching.run)
 }
 
-/** Tries until the primary answers again, for as long as a machine needs to come back. Milliseconds. */
+/** How long a machine may take to come back before it is given up on. Milliseconds. */
+const returnPatience = 60_000
+
+/** Tries until the primary answers again, for as long as a machine needs to come back. */
 export async function findPrimaryAgain(
   reaching: Reaching,
   cluster: string,
-  patience: number,
+  patience: number = returnPatience,
 ): Promise<Primary> {
   const deadline = Date.now() + patience
   for (;;) {

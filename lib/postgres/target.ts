@@ -1,12 +1,18 @@
+import { z } from 'zod'
+
 import type { Estate } from '../inventory/estate.ts'
 import type { App, Database } from '../inventory/inventory.ts'
 import type { Preflight } from '../task/task.ts'
 
 /** The flags of every task that works on one database. */
-export interface DatabaseFlags {
-  database: string
-  confirm?: string | undefined
-}
+export const databaseFlags = z.object({
+  database: z.string().meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
+  confirm: z
+    .string()
+    .optional()
+    .meta({ description: 'allow it for this production database', placeholder: 'NAME' }),
+})
+export type DatabaseFlags = z.output<typeof databaseFlags>
 
 /** What the inventory says about the database that a task works on. */
 export interface DatabaseTarget {

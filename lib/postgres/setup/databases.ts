@@ -3,8 +3,8 @@ import { TaskError } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
 import type { DatabaseFacts } from '../catalog.ts'
 import { plainLocale } from '../debian.ts'
-import { unfinishedReset } from '../kept.ts'
 import { writeMark } from '../mark.ts'
+import { checkMark, checkReset, checkShadow } from '../refusal.ts'
 import { identifier, literal, sql, type Sql } from '../sql.ts'
 import type { SetupTarget } from './target.ts'
 
@@ -23,26 +23,11 @@ export function checkDatabases(
   undo: (database: string) => string,
 ): void {
   for (const [database, { environment, shadow }] of Object.entries(cluster.databases)) {
-    if (unfinishedReset(database, found)) {
-      throw new TaskError(`a reset of ${database} on ${on} did not finish`, { next: undo(database) })
-    }
+    checkReset(on, database, found, undo(database))
+    checkShadow(on, shadow, found)
     const there = found.find((one) => one.name === database)
-    const marked = there?.mark.environment
-    if (marked !== undefined && marked !== environment) {
-      throw new TaskError(
-        `the inventory says that ${database} is ${environment}, and the database on ${on} itself says that it is ${marked}`,
-        {
-          code: exitCode.usage,
-          next: `find out which is true; if the inventory: correct the end of its comment (COMMENT ON DATABASE), else postgres.${name}`,
-        },
-      )
-    }
     const spare = found.find((one) => one.name === shadow)
-    if (spare?.mark.environment === 'production') {
-      throw new TaskError(`${spare.name} on ${on} is marked as production, so it is no shadow database`, {
-        code: exitCode.usage,
-      })
-    }
+    if (there) checkMark(on, { name: database, cluster: name, environment }, there)
     for (const one of [there, spare]) if (one) checkLocale(on, name, cluster.locale, one)
   }
 }

@@ -9,11 +9,11 @@
 import { z } from 'zod'
 
 import { accessLines, readHbaRules } from '../lib/postgres/hba.ts'
-import { instanceOf } from '../lib/postgres/instance.ts'
-import { bringAccess, describeTrust, trustingRules } from '../lib/postgres/setup/access.ts'
+import { checkConf, instanceOf } from '../lib/postgres/instance.ts'
+import { bringAccess, describeTrust, lookAtAccess, trustingRules } from '../lib/postgres/setup/access.ts'
 import { lookAtReachable } from '../lib/postgres/setup/look.ts'
 import { planCluster } from '../lib/postgres/setup/plan.ts'
-import { describeProof, proveAccess } from '../lib/postgres/setup/proof.ts'
+import { describeProof, proveAccess, reachClients } from '../lib/postgres/setup/proof.ts'
 import { setupPreflight, setupTarget } from '../lib/postgres/setup/target.ts'
 import { TaskError } from '../lib/task/errors.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
@@ -57,6 +57,7 @@ export const task = defineTask({
       })
     }
     await session.lock(`pg-cluster/${name}`, (holder) => machine.host.lock(`pg-cluster/${name}`, holder))
+    if (!session.dryRun) reachClients(session, target)
     const primary = instanceOf(machine.host, server)
     const lines = accessLines(estate, cluster)
     for (const member of [plan.primary, ...plan.standbys]) {
@@ -65,9 +66,13 @@ export const task = defineTask({
         continue
       }
       const instance = instanceOf(member.machine.host, member.cluster)
-      await session.step(`Bring pg_hba.conf on ${instance.name} to the access rules`, () =>
-        bringAccess(instance, lines, run, (text) => session.note(text)),
-      )
+      await session.step(`Bring pg_hba.conf on ${instance.name} to the access rules`, async () => {
+        const [facts] = await Promise.all([
+          lookAtAccess(instance),
+          instance.cluster.running ? checkConf(instance) : undefined,
+        ])
+        await bringAccess(instance, facts, lines, run, (text) => session.note(text))
+      })
     }
     for (const rule of trustingRules(await readHbaRules(primary.server)))
       session.warn(describeTrust(rule, primary))

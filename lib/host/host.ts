@@ -68,6 +68,14 @@ export class Host {
     }
   }
 
+  /**
+   * Makes the connection, if there is none yet: for what needs no shell, and ahead of what does.
+   * @throws HostError
+   */
+  connect(): Promise<void> {
+    return this.#access.machine.connect()
+  }
+
   /** A TCP connection from this machine to an address it can reach. */
   dial(address: string, port: number): Promise<Duplex> {
     return this.#access.machine.dial(address, port)

@@ -18,6 +18,10 @@ export class LocalMachine implements Machine {
     this.host = host
   }
 
+  async connect(): Promise<void> {
+    // There is nothing in between.
+  }
+
   async dial(address: string, port: number): Promise<Duplex> {
     const socket = connect(port, address)
     socket.setNoDelay(true)

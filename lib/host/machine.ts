@@ -14,6 +14,8 @@ import type { Running } from './process.ts'
 export interface Machine {
   readonly host: string
   readonly loginUser: string
+  /** Makes the connection, as the first command would. */
+  connect(): Promise<void>
   /** Starts a shell line as another user. */
   start(line: string, escalation: Escalation): Promise<Running>
   /** Opens a program that the operator is to talk to. The signal ends it. */
@@ -38,6 +40,10 @@ export class SshMachine implements Machine {
     this.host = host
     this.loginUser = loginUser
     this.#open = open
+  }
+
+  async connect(): Promise<void> {
+    await this.#connected()
   }
 
   async dial(address: string, port: number): Promise<Duplex> {

@@ -32,6 +32,8 @@ export interface DatabaseMachine {
   /** Who listens on the wanted port, as `ss` tells it; empty when it is free. */
   listener: string
   locales: string[]
+  /** Whether what is to come up with the machine does, as `systemctl is-enabled postgresql` tells it. */
+  enabled: string
 }
 
 const Row = z.object({
@@ -55,14 +57,14 @@ export async function lookAt(login: Host, port: number): Promise<DatabaseMachine
     next() { printf '\n%s\n' ${separator}; }
     awk '/^MemTotal:/ { print $2 }' /proc/meminfo
     next
-    if command -v pg_lsclusters > /dev/null; then pg_lsclusters -j; else echo '[]'; fi
+    rows='[]'
+    if command -v pg_lsclusters > /dev/null; then rows=$(pg_lsclusters -j); fi
+    echo "$rows"
     next
-    if command -v pg_lsclusters > /dev/null; then
-      pg_lsclusters -h | while read -r version name _ _ _ data _; do
-        port=$(sed -n 4p "$data/postmaster.pid" 2> /dev/null || true)
-        echo "$version/$name \${port:-0} $([ -e "$data/postmaster.opts" ] && echo started || true)"
-      done
-    fi
+    { grep -o '"pgdata":"[^"]*"' <<< "$rows" || true; } | cut -d '"' -f 4 | while read -r data; do
+      port=$(sed -n 4p "$data/postmaster.pid" 2> /dev/null || true)
+      echo "$data \${port:-0} $([ -e "$data/postmaster.opts" ] && echo started || true)"
+    done
     next
     dpkg-query -W -f ${'${Package} ${db:Status-Status}\n'} 'postgresql-[0-9]*' 2> /dev/null || true
     next
@@ -70,10 +72,19 @@ export async function lookAt(login: Host, port: number): Promise<DatabaseMachine
     next
     locale -a
     next
-    ls -A /var/lib/postgresql 2> /dev/null || true`
-  const [memory = '', rows = '', ports = '', packages = '', listener = '', locales = '', files = ''] = stdout
-    .split(`${separator}\n`)
-    .map((part) => part.trim())
+    ls -A /var/lib/postgresql 2> /dev/null || true
+    next
+    systemctl is-enabled postgresql.service 2> /dev/null || true`
+  const [
+    memory = '',
+    rows = '',
+    ports = '',
+    packages = '',
+    listener = '',
+    locales = '',
+    files = '',
+    enabled = '',
+  ] = stdout.split(`${separator}\n`).map((part) => part.trim())
   const lives = new Map(ports.split('\n').map((line): [string, string[]] => pair(line)))
   return {
     name: host.name,
@@ -82,7 +93,7 @@ export async function lookAt(login: Host, port: number): Promise<DatabaseMachine
     clusters: z
       .array(Row)
       .parse(JSON.parse(rows))
-      .map((row) => ({ ...row, life: lives.get(`${row.version}/${row.cluster}`) ?? [] }))
+      .map((row) => ({ ...row, life: lives.get(row.pgdata) ?? [] }))
       .filter(
         ({ version, cluster, life }) =>
           life[1] === 'started' || !files.split('\n').includes(markerName(version, cluster)),
@@ -105,6 +116,7 @@ export async function lookAt(login: Host, port: number): Promise<DatabaseMachine
     }),
     listener: listener.split('\n')[0] ?? '',
     locales: locales.split('\n'),
+    enabled,
   }
 }
 

@@ -47,13 +47,23 @@ export async function reload({ host, cluster, server }: Instance, run: Run): Pro
   }
 }
 
-/** Whether a file is there and newer than what the server has read: a run may have been cut off in between. */
-export async function isStale({ host, server }: Instance, file: string): Promise<boolean> {
+/** A configuration file as it is on disk. */
+export interface ConfFile {
+  /** undefined: there is none */
+  text: string | undefined
+  /** Newer than what the server has read: a run may have been cut off in between. Not of one that is not running. */
+  stale: boolean
+}
+
+export async function readConfFile({ host, server, cluster }: Instance, path: string): Promise<ConfFile> {
   const [{ stdout }, loaded] = await Promise.all([
-    host.read({ nothrow: true })`stat -Lc %.Y -- ${file} 2> /dev/null`,
-    loadTime(server),
+    host.read`if [ -e ${path} ]; then stat -Lc %.Y -- ${path}; cat -- ${path}; fi`,
+    cluster.running ? loadTime(server) : undefined,
   ])
-  return Number(stdout) > loaded
+  if (stdout === '') return { text: undefined, stale: false }
+  const firstLine = stdout.indexOf('\n')
+  const written = Number(stdout.slice(0, firstLine))
+  return { text: stdout.slice(firstLine + 1), stale: loaded !== undefined && written > loaded }
 }
 
 async function loadTime(server: Server): Promise<number> {

@@ -59,6 +59,8 @@ export class ScriptedMachine implements Machine {
     return this.#dial(address, port)
   }
 
+  async connect(): Promise<void> {}
+
   async close(): Promise<void> {
     this.closed = true
   }

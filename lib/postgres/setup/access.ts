@@ -5,95 +5,102 @@ import { z } from 'zod'
 import type { Run } from '../../host/events.ts'
 import { TaskError } from '../../task/errors.ts'
 import { blockLines, type HbaRule, ownWayIn, readHbaRules, withBlock } from '../hba.ts'
-import { checkConf, type Instance, isStale, reload } from '../instance.ts'
+import { type ConfFile, type Instance, readConfFile, reload } from '../instance.ts'
 import { PostgresError, type Server } from '../server.ts'
 import { sql } from '../sql.ts'
 
-/** pg_hba.conf of one machine: as it is, and as it is to be. */
+/** pg_hba.conf of one machine, and what PostgreSQL reads in it; no rules of a server that is not running. */
+export interface AccessFacts {
+  file: ConfFile
+  rules: HbaRule[]
+}
+
+/** pg_hba.conf as it is, and as it is to be. */
 interface AccessPlan {
   instance: Instance
-  file: string
+  path: string
   before: string
   after: string
+  stale: boolean
 }
 
 function hbaFile({ cluster }: Instance): string {
   return `${cluster.folder}/pg_hba.conf`
 }
 
+export async function lookAtAccess(instance: Instance): Promise<AccessFacts> {
+  const [file, rules] = await Promise.all([
+    readConfFile(instance, hbaFile(instance)),
+    instance.cluster.running ? readHbaRules(instance.server) : [],
+  ])
+  return { file, rules }
+}
+
 /**
  * @param lines from the inventory
  * @throws TaskError for a line by hand that PostgreSQL does not take, and for a damaged block
  */
-async function planAccess(instance: Instance, lines: string[], run: Run): Promise<AccessPlan> {
-  const { host, name, cluster } = instance
-  const file = hbaFile(instance)
-  const before = await host.readFile(file)
-  if (before === undefined && !run.dryRun) {
-    throw new TaskError(`there is no ${file} on ${name}`, {
+function planAccess(instance: Instance, { file, rules }: AccessFacts, lines: string[], run: Run): AccessPlan {
+  const { name } = instance
+  const path = hbaFile(instance)
+  if (file.text === undefined && !run.dryRun) {
+    throw new TaskError(`there is no ${path} on ${name}`, {
       next: 'give it back from a backup; without it PostgreSQL does not start',
     })
   }
-  const where = `${file} on ${name}`
-  const after = withBlock(before ?? '', lines, where)
-  if (cluster.running) {
-    const block = blockLines(before ?? '', where)
-    const [rules] = await Promise.all([readHbaRules(instance.server), checkConf(instance)])
-    const wrong = rules.find(
-      ({ error, line }) => error !== null && !(block && line > block.from && line < block.to),
+  const before = file.text ?? ''
+  const where = `${path} on ${name}`
+  const after = withBlock(before, lines, where)
+  const block = blockLines(before, where)
+  const wrong = rules.find(
+    ({ error, line }) => error !== null && !(block && line > block.from && line < block.to),
+  )
+  if (wrong) {
+    throw new TaskError(
+      `${wrong.file ?? path} line ${wrong.line} on ${name}: ${wrong.error}; nothing was changed`,
+      {
+        next: 'correct that line, which is not one of ours; PostgreSQL takes the whole file or none of it',
+      },
     )
-    if (wrong) {
-      throw new TaskError(
-        `${wrong.file ?? file} line ${wrong.line} on ${name}: ${wrong.error}; nothing was changed`,
-        {
-          next: 'correct that line, which is not one of ours; PostgreSQL takes the whole file or none of it',
-        },
-      )
-    }
   }
-  return { instance, file, before: before ?? '', after }
+  return { instance, path, before, after, stale: file.stale }
 }
 
 /** What would change, as a diff; undefined: nothing. */
-async function describeAccess({ file, before, after }: AccessPlan): Promise<string | undefined> {
+async function describeAccess({ path, before, after }: AccessPlan): Promise<string | undefined> {
   if (before === after) return undefined
   const { createTwoFilesPatch } = await import('diff')
-  return createTwoFilesPatch(file, file, before, after, '', '', { context: 2 }).trimEnd()
+  return createTwoFilesPatch(path, path, before, after, '', '', { context: 2 }).trimEnd()
 }
 
 /**
  * Writes the file, has PostgreSQL check it, and lets the server read it. Where a line has an error, or we
  * ourselves could not come in any more, the old file is put back.
  */
-async function applyAccess({ instance, file, before, after }: AccessPlan, run: Run): Promise<void> {
+async function applyAccess({ instance, path, before, after }: AccessPlan, run: Run): Promise<void> {
   const { host, cluster, name, server } = instance
-  if (before === after) {
-    run.onChange({ state: 'unchanged', host: name, user: 'root', command: `write ${file}` })
-    if (!cluster.running || !(await isStale(instance, file))) return
-  } else {
-    await host.write(file, after)
-    if (!cluster.running) return
-  }
+  if (before !== after) await host.write(path, after)
+  if (!cluster.running) return
   if (run.dryRun) {
     await reload(instance, run)
     return
   }
-  const wrong = whatIsWrong(await readHbaRules(server), file)
+  const wrong = whatIsWrong(await readHbaRules(server), path)
   if (wrong !== undefined) {
-    await host.write(file, before)
+    await host.write(path, before)
     throw new TaskError(`${wrong} on ${name}; the old file is back, and nothing of the new one was in force`)
   }
   try {
     await reload(instance, run)
   } catch (error) {
     if (!(error instanceof PostgresError)) throw error
-    await host.write(file, before)
+    await host.write(path, before)
     await host.change`pg_ctlcluster ${cluster.version} ${cluster.name} reload`
     const isBack = await canComeIn(server)
     throw new TaskError(
       isBack
-        ? `with the new ${file} we could not log in on ${name} any more; the old file is back and in force`
-        : `we cannot log in on ${name} any more; the old ${file} is back, but it does not let us in either`,
+        ? `with the new ${path} we could not log in on ${name} any more; the old file is back and in force`
+        : `we cannot log in on ${name} any more; the old ${path} is back, but it does not let us in either`,
       {
         seen: error.message,
         next: isBack
@@ -122,17 +129,25 @@ async function canComeIn(server: Server): Promise<boolean> {
 /**
  * Brings pg_hba.conf to the access rules.
  * @param show is given the diff before it is written; not in a dry run, which shows it by itself
+ * @returns whether there was anything to do
  */
 export async function bringAccess(
   instance: Instance,
+  facts: AccessFacts,
   lines: string[],
   run: Run,
   show: (difference: string) => void,
-): Promise<void> {
-  const plan = await planAccess(instance, lines, run)
+): Promise<boolean> {
+  const plan = planAccess(instance, facts, lines, run)
   const difference = await describeAccess(plan)
-  if (difference !== undefined && !run.dryRun) show(difference)
+  if (difference === undefined) {
+    run.onChange({ state: 'unchanged', host: instance.name, user: 'root', command: `write ${plan.path}` })
+    if (!plan.stale) return false
+  } else if (!run.dryRun) {
+    show(difference)
+  }
   await applyAccess(plan, run)
+  return true
 }
 
 function whatIsWrong(rules: HbaRule[], file: string): string | undefined {

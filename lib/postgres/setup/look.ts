@@ -1,6 +1,11 @@
 import { errorBehind, HostError } from '../../host/errors.ts'
 import type { Hosts } from '../../host/hosts.ts'
+import { type DatabaseFacts, readDatabases } from '../catalog.ts'
 import { type DatabaseMachine, lookAt } from '../debian.ts'
+import { checkConf, type Instance } from '../instance.ts'
+import { readRoles, type RoleFacts } from '../roles.ts'
+import { type AccessFacts, lookAtAccess } from './access.ts'
+import { lookAtSettings, type SettingsFacts } from './settings.ts'
 import type { SetupTarget } from './target.ts'
 
 /** All machines of a cluster. @throws HostError when one of them does not answer */
@@ -22,4 +27,24 @@ export async function lookAtReachable(
   if (other !== undefined || machines.length === 0) throw other ?? failures[0]
   const silent = cluster.hosts.filter((name) => !machines.some((machine) => machine.name === name))
   return { machines, silent }
+}
+
+/** A running server, as its files and it itself say. */
+export interface ServerFacts {
+  access: AccessFacts
+  settings: SettingsFacts
+  roles: RoleFacts[]
+  databases: DatabaseFacts[]
+}
+
+/** @throws TaskError when a file on disk has an error */
+export async function lookAtServer(instance: Instance): Promise<ServerFacts> {
+  const [access, settings, roles, databases] = await Promise.all([
+    lookAtAccess(instance),
+    lookAtSettings(instance),
+    readRoles(instance.server),
+    readDatabases(instance.server),
+    checkConf(instance),
+  ])
+  return { access, settings, roles, databases }
 }

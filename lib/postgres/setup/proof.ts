@@ -5,7 +5,7 @@ import { fromProblems } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
 import { readHbaRules, ruleFor } from '../hba.ts'
 import type { Instance } from '../instance.ts'
-import { logIn } from '../login.ts'
+import { knock } from '../login.ts'
 import { PostgresError } from '../server.ts'
 import type { SetupTarget } from './target.ts'
 import { loginTrials, type Place, type Trial } from './trials.ts'
@@ -23,6 +23,21 @@ export interface AccessProof {
  */
 const refusals: unknown[] = ['28000', '42501']
 
+/** Begins to connect to the machines that are to try logins, so that nobody waits for them when it is their turn. */
+export function reachClients({ estate, hosts }: Reaching, { cluster }: SetupTarget): void {
+  const { trials } = loginTrials(estate, cluster, cluster.hosts[0] ?? '')
+  const names = trials.flatMap(({ from: [first] }) => first?.host ?? [])
+  // One that does not answer is told of when it is needed.
+  for (const name of new Set(names)) void canReach(hosts, name).catch(() => {})
+  // Which takes as long as a connection.
+  void import('pg')
+}
+
+interface Reaching {
+  estate: Estate
+  hosts: Hosts
+}
+
 /**
  * Proves the access rules from where they matter: each client that may come in logs in over TCP from a machine
  * of the estate, and one that may not is refused.
@@ -30,7 +45,7 @@ const refusals: unknown[] = ['28000', '42501']
  * @throws TaskError with every login that ended otherwise
  */
 export async function proveAccess(
-  { estate, hosts }: { estate: Estate; hosts: Hosts },
+  { estate, hosts }: Reaching,
   { cluster }: SetupTarget,
   primary: Instance,
 ): Promise<AccessProof> {
@@ -73,7 +88,8 @@ export async function proveAccess(
 
 async function canReach(hosts: Hosts, name: string): Promise<boolean> {
   try {
-    await (await hosts.get(name)).verify()
+    // No more is needed: a login through it starts nothing on that machine.
+    await (await hosts.get(name)).connect()
     return true
   } catch (error) {
     if (errorBehind(error, HostError)?.failure === 'cancelled') throw error
@@ -101,7 +117,7 @@ async function tryLogin(
   if (reference === undefined) throw new Error(`${role} has no password to log in with`)
   try {
     const stream = await (await hosts.get(host)).dial(server, port)
-    await logIn(server, stream, { user: role, password: estate.secret(reference), database })
+    await knock(server, stream, { user: role, password: estate.secret(reference), database })
     return undefined
   } catch (error) {
     if (error instanceof PostgresError) return error

@@ -6,6 +6,7 @@ import {
   confText,
   type Current,
   differing,
+  type ForeignLine,
   readCurrent,
   readFileSettings,
   roundedMemory,
@@ -15,11 +16,11 @@ import {
 } from '../conf.ts'
 import {
   bringUp,
-  checkConf,
+  type ConfFile,
   confError,
   type Instance,
   instanceOf,
-  isStale,
+  readConfFile,
   reload,
   restart,
 } from '../instance.ts'
@@ -64,22 +65,32 @@ export async function writeFirstSettings(
   await instance.host.write(confFile(instance), confText(write, left, rounded))
 }
 
-/** @throws TaskError when the files on disk have an error, or a line by hand against what is needed */
-export async function planSettings(
+/** The settings of a running server: ours on disk, all lines on disk, and what is in force. */
+export interface SettingsFacts {
+  file: ConfFile
+  lines: ForeignLine[]
+  current: Current[]
+}
+
+export async function lookAtSettings(instance: Instance): Promise<SettingsFacts> {
+  const [file, lines, current] = await Promise.all([
+    readConfFile(instance, confFile(instance)),
+    readFileSettings(instance.server),
+    readCurrent(instance.server),
+  ])
+  return { file, lines, current }
+}
+
+/** @throws TaskError for a line by hand against what is needed */
+export function planSettings(
   instance: Instance,
+  { file: { text: before, stale }, lines, current }: SettingsFacts,
   port: number,
   memory: number,
   primary?: Current[],
-): Promise<SettingsPlan> {
+): SettingsPlan {
   const rounded = roundedMemory(memory)
   const file = confFile(instance)
-  const [lines, current, before, stale] = await Promise.all([
-    readFileSettings(instance.server),
-    readCurrent(instance.server),
-    instance.host.readFile(file),
-    isStale(instance, file),
-    checkConf(instance),
-  ])
   const { write, left, against } = sortSettings(wantedSettings(port, rounded, primary), lines, file)
   if (against.length > 0) {
     const told = against.map((one) => `${one.name} = '${one.value}' in ${one.file} line ${one.line}`)
@@ -162,8 +173,15 @@ export async function applySettings(instance: Instance, plan: SettingsPlan, run:
   }
 }
 
-/** @throws TaskError that names what the server does not run with */
-export async function proveSettings(instance: Instance, { settings, file }: SettingsPlan): Promise<void> {
+/**
+ * A plan that found nothing to do has seen it already.
+ * @throws TaskError that names what the server does not run with
+ */
+export async function proveSettings(
+  instance: Instance,
+  { settings, file, isSo }: SettingsPlan,
+): Promise<void> {
+  if (isSo) return
   const { reload: some, restart: others } = differing(settings, await readCurrent(instance.server))
   const missing = [...some, ...others].map(({ name }) => name)
   if (missing.length > 0) {

@@ -16,7 +16,7 @@ const row = {
 /** The parts of the answer, in the order in which they are asked for. */
 async function look(parts: { rows?: unknown[]; lives?: string; packages?: string; files?: string }) {
   const { rows = [], lives = '', packages = '', files = '' } = parts
-  const all = ['2048000', JSON.stringify(rows), lives, packages, '', 'C\nC.utf8', files]
+  const all = ['2048000', JSON.stringify(rows), lives, packages, '', 'C\nC.utf8', files, 'enabled']
   const host = hostNamed('pg-1', ({ say }) => {
     say(all.join('\n\n=== hausmeister ===\n'))
     return 0
@@ -32,21 +32,25 @@ test('a bare machine', async () => {
     installed: [],
     listener: '',
     locales: ['C', 'C.utf8'],
+    enabled: 'enabled',
   })
 })
 
 test('a running server is on the port that it was started with, not on the one that waits for a restart', async () => {
-  const { clusters } = await look({ rows: [row], lives: '17/main 5432 started' })
+  const { clusters } = await look({ rows: [row], lives: `${row.pgdata} 5432 started` })
   expect(clusters).toMatchObject([{ running: true, standby: false, port: 5432 }])
-  const stopped = await look({ rows: [{ ...row, running: 0, recovery: 1 }], lives: '17/main 5432 started' })
+  const stopped = await look({
+    rows: [{ ...row, running: 0, recovery: 1 }],
+    lives: `${row.pgdata} 5432 started`,
+  })
   expect(stopped.clusters).toMatchObject([{ running: false, standby: true, port: 5433 }])
 })
 
 test('what a killed run left half-made is no server, unless somebody has started it since', async () => {
   const files = '17\n.hausmeister-makes-17-main'
   const half = { rows: [{ ...row, running: 0 }], files }
-  expect((await look({ ...half, lives: '17/main 0 ' })).clusters).toEqual([])
-  expect((await look({ ...half, lives: '17/main 0 started' })).clusters).toHaveLength(1)
+  expect((await look({ ...half, lives: `${row.pgdata} 0 ` })).clusters).toEqual([])
+  expect((await look({ ...half, lives: `${row.pgdata} 0 started` })).clusters).toHaveLength(1)
 })
 
 test('only servers that are installed whole count', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { databasePath } from '../../../lib/postgres/driver-server.ts'
-import { logIn } from '../../../lib/postgres/login.ts'
+import { knock, logIn } from '../../../lib/postgres/login.ts'
 import { PostgresError } from '../../../lib/postgres/server.ts'
 import { failure } from '../doubles.ts'
 import { backend } from './backend.ts'
@@ -18,6 +18,23 @@ describe('logging in', () => {
       expect(said).toMatchObject({ user: 'shop app@x', database, application: 'hausmeister' })
     },
   )
+
+  test('and leaving again asks nothing', async () => {
+    const asked: string[] = []
+    const { client, said } = backend({
+      password,
+      query: (text) => {
+        asked.push(text)
+        return []
+      },
+    })
+    await knock('pg-1', client, { user: 'app', password, database: 'shop' })
+    expect(said).toMatchObject({ user: 'app', database: 'shop' })
+    expect(asked).toEqual([])
+    const other = backend({ password, query: () => [] })
+    const wrong = { user: 'app', password: 'wrong', database: 'shop' }
+    expect(await failure(knock('pg-1', other.client, wrong))).toBeInstanceOf(PostgresError)
+  })
 
   test('with a wrong password', async () => {
     const { client } = backend({ password, query: () => [] })

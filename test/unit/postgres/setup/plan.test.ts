@@ -32,6 +32,7 @@ function machine(name: string, ...clusters: Partial<DebianCluster>[]): DatabaseM
     installed: [],
     listener: clusters.some(({ running = true }) => running) ? 'LISTEN users:(("postgres",pid=9,fd=6))' : '',
     locales: ['C', 'C.utf8', 'de_DE.utf8'],
+    enabled: 'enabled',
   }
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 
 import { type Contestant, median, race, roundsOf } from './race.ts'
+import { stripsTypes } from './strips-types.ts'
 import { milliseconds, table } from './table.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -24,11 +25,6 @@ function waysToRun(): Way[] {
     { title: 'node --import tsx', command: [process.execPath, '--import', 'tsx'] },
   ]
   return stripsTypes() ? [...ways, { title: 'node', command: [process.execPath] }] : ways
-}
-
-/** Node runs erasable TypeScript without a flag since 22.18; the types of Node 20 do not know the property. */
-function stripsTypes(): boolean {
-  return 'typescript' in process.features && process.features.typescript !== false
 }
 
 /** How long `--help` takes, and how much of it is Node's and tsx's own. Returns Markdown. */

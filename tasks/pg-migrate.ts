@@ -63,11 +63,11 @@ async function checkRoute(
   session: Session<DatabaseFlags>,
   step: { title: string },
   target: DatabaseTarget,
-  { server }: Primary,
+  { server, endpoints: further }: Primary,
 ): Promise<void> {
   const entry = target.app?.entry
   const settings = entry && (await readEnvFile(session.hosts, entry))
-  const endpoints = endpointsOf(session.estate, target)
+  const endpoints = [...endpointsOf(session.estate, target), ...further]
   const route = entry && (await findRoute(session.hosts, entry, settings ?? {}, endpoints))
   if (!route) {
     step.title = 'Which way the migrations take is not known'

@@ -27,6 +27,11 @@ export const Identifier = Line.refine((name) => Buffer.byteLength(name) <= IDENT
   error: (issue) => `has ${bytes(issue.input)} bytes; PostgreSQL would cut it to ${IDENTIFIER_BYTES}`,
 }).meta({ maxLength: IDENTIFIER_BYTES })
 
+/** As podman and docker take them; nothing that could be read as an option. */
+export const ContainerName = Line.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, {
+  error: 'a container is named by letters, digits, "_", "." and "-", and begins with a letter or digit',
+})
+
 export const AbsolutePath = Line.regex(/^(\/|~\/)/, {
   error: 'a path on the machine starts with "/" or "~/"',
 })

@@ -1,6 +1,16 @@
 import { z } from 'zod'
 
-import { AbsolutePath, Address, Cidr, HttpUrl, Identifier, Line, Name, Port } from './fields.ts'
+import {
+  AbsolutePath,
+  Address,
+  Cidr,
+  ContainerName,
+  HttpUrl,
+  Identifier,
+  Line,
+  Name,
+  Port,
+} from './fields.ts'
 import { SecretRef } from './secrets.ts'
 
 export const Environment = z
@@ -128,8 +138,48 @@ export const ManagedCluster = z.strictObject({
 })
 export type ManagedCluster = z.infer<typeof ManagedCluster>
 
-/** Either our machines (`'hosts' in cluster`) or a server known only by its URL (`'url' in cluster`). */
-export const PostgresCluster = z.union([MachineCluster, ManagedCluster])
+const containerHost = Name.describe('The machine that it runs on.')
+
+const podmanContainer = z.strictObject({
+  runtime: z.literal('podman'),
+  host: containerHost,
+  name: ContainerName.describe('Name of the container; rootless, so it belongs to the user that logs in.'),
+})
+
+const dockerContainer = z.strictObject({
+  runtime: z.literal('docker'),
+  host: containerHost,
+  name: ContainerName.describe('Name of the container.'),
+})
+
+const composeContainer = z.strictObject({
+  runtime: z.literal('compose'),
+  host: containerHost,
+  directory: AbsolutePath.describe('Where the compose file is.'),
+  file: Line.optional().describe(
+    'Name of the compose file, when it is not one that compose finds by itself.',
+  ),
+  service: ContainerName.describe('The service that runs PostgreSQL.'),
+})
+
+export const ContainerEntry = z.discriminatedUnion('runtime', [
+  podmanContainer,
+  dockerContainer,
+  composeContainer,
+])
+export type ContainerEntry = z.infer<typeof ContainerEntry>
+
+export const ContainerCluster = z.strictObject({
+  container: ContainerEntry.describe('The container that PostgreSQL runs in, as its official image does it.'),
+  ...clusterContent,
+})
+export type ContainerCluster = z.infer<typeof ContainerCluster>
+
+/**
+ * Our machines (`'hosts' in cluster`), a server in a container of a machine (`'container' in cluster`), or one known
+ * only by its URL (`'url' in cluster`).
+ */
+export const PostgresCluster = z.union([MachineCluster, ManagedCluster, ContainerCluster])
 export type PostgresCluster = z.infer<typeof PostgresCluster>
 
 const appContent = {

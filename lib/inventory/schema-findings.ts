@@ -50,28 +50,30 @@ function findingsOf(issue: Issue, at: Cursor, root: Cursor): Finding[] {
   }
 }
 
+/** The keys of which a cluster has one, in the order of the union's members. */
+const clusterKinds = ['hosts', 'url', 'container']
+const kindsInWords = '"hosts" (our machines), "url" (a managed server) or "container"'
+
 function unknownKey(at: Cursor, key: string, free: string[]): Finding {
-  if (at.has('hosts') && at.has('url') && (key === 'hosts' || key === 'url')) {
-    return at
-      .get(key)
-      .keyProblem('a cluster has "hosts" (our machines) or "url" (a managed server), not both')
+  if (clusterKinds.includes(key) && clusterKinds.filter((kind) => at.has(kind)).length > 1) {
+    return at.get(key).keyProblem(`a cluster has one of ${kindsInWords}`)
   }
   return at
     .get(key)
     .keyProblem(`there is no "${key}" here`, free.length === 0 ? undefined : suggestion(key, free))
 }
 
-/** The only union without a discriminator: a cluster is ours by `hosts` or managed by `url`. */
+/** The only union without a discriminator: which key a cluster has says what it is. */
 function unionFindings(issue: z.core.$ZodIssueInvalidUnion, at: Cursor, root: Cursor): Finding[] {
-  const [machines = [], managed = []] = issue.errors
-  const branch = at.has('url') ? managed : machines
+  const kind = clusterKinds.findLastIndex((key) => at.has(key))
+  const branch = issue.errors[Math.max(kind, 0)] ?? []
   const findings = branch.flatMap((inner) => {
     const path = [...at.path, ...pathOf(inner)]
     return findingsOf(inner, root.get(...path), root)
   })
-  if (at.has('hosts') || at.has('url')) return findings
+  if (kind !== -1) return findings
   const others = findings.filter(({ path }) => path.length !== at.path.length + 1 || path.at(-1) !== 'hosts')
-  return [missing(at.get('hosts'), '"hosts" (our machines) or "url" (a managed server)'), ...others]
+  return [missing(at.get('hosts'), kindsInWords), ...others]
 }
 
 function missing(at: Cursor, what?: string): Finding {

@@ -24,6 +24,7 @@ export interface Client {
 /** Everything that speaks against it and can be told from the inventory alone. */
 export function poolerPreflight(estate: Estate, clusterName: string): Preflight {
   const cluster = estate.cluster(clusterName)
+  if ('container' in cluster) throw noPooler(clusterName)
   const problems: string[] = []
   if (!cluster.pooler) {
     problems.push(
@@ -59,6 +60,13 @@ export function poolerPreflight(estate: Estate, clusterName: string): Preflight 
   }
 }
 
+function noPooler(name: string): TaskError {
+  return new TaskError(
+    `${name} runs in a container: its apps find it by its name in their own network, where no pooler is`,
+    { code: exitCode.usage },
+  )
+}
+
 export function clientsOf(estate: Estate, clusterName: string): Client[] {
   return Object.entries(estate.cluster(clusterName).databases).flatMap(([database, { owner }]) => {
     const hosts = new Set(estate.appsUsing(clusterName, database).map(({ app }) => app.host))
@@ -78,6 +86,7 @@ export function routesOf(estate: Estate, clusterName: string, poolerHost: string
     const url = new URL(estate.secret(cluster.url))
     return names.map((name) => ({ name, host: url.hostname, port: Number(url.port || 5432) }))
   }
+  if ('container' in cluster) throw noPooler(clusterName)
   const host = estate.addressBetween(poolerHost, primary)
   return names.map((name) => ({ name, host, port: cluster.port }))
 }

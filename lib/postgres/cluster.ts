@@ -3,14 +3,18 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { z } from 'zod'
 
+import { title } from '../container/container.ts'
+import { dialContainer } from '../container/dial.ts'
 import { errorBehind, HostError } from '../host/errors.ts'
 import type { Run } from '../host/events.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { Estate } from '../inventory/estate.ts'
-import type { ManagedCluster } from '../inventory/inventory.ts'
+import type { ContainerEntry, ManagedCluster } from '../inventory/inventory.ts'
 import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
+import { containerServer, portInside } from './container-server.ts'
 import { DriverServer } from './driver-server.ts'
+import type { Endpoint } from './migrate/route.ts'
 import { PsqlServer } from './psql-server.ts'
 import { PostgresError, type Server } from './server.ts'
 import { sql } from './sql.ts'
@@ -30,6 +34,8 @@ export interface Primary {
   dialFrom(host: string | undefined): Promise<Duplex>
   /** Machines that did not answer, each with the reason. */
   silent: string[]
+  /** Where clients find it, as far as only its machine knows. */
+  endpoints: Endpoint[]
 }
 
 const Role = z.object({ standby: z.boolean(), version: z.number() })
@@ -50,9 +56,11 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
       server,
       version: role.version,
       silent: [],
+      endpoints: [],
       dialFrom: (host) => dialFrom(reaching, host ?? cluster.via, url.hostname, Number(url.port || 5432)),
     }
   }
+  if ('container' in cluster) return containedPrimary(reaching, cluster.container)
   const answers = await Promise.all(
     cluster.hosts.map(async (name) => {
       const server = new PsqlServer(await hosts.get(name), cluster.port)
@@ -79,6 +87,7 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
     server: primary.server,
     version: primary.role.version,
     silent: failures.map(reasonOf),
+    endpoints: [],
     dialFrom: (host) => {
       const address =
         host === undefined
@@ -86,6 +95,27 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
           : estate.addressBetween(host, primary.server.name)
       return dialFrom(reaching, host, address, cluster.port)
     },
+  }
+}
+
+async function containedPrimary(reaching: Reaching, entry: ContainerEntry): Promise<Primary> {
+  const { estate, hosts } = reaching
+  const { server, container } = await containerServer(hosts, entry)
+  const { standby: isStandby, version } = await readRole(server)
+  if (isStandby) throw standby([server.name], [])
+  const port = await portInside(server)
+  const inside = [...container.aliases, ...container.addresses]
+  const outside = container.published.filter((one) => one.of === port)
+  const addresses = [entry.host, ...Object.values(estate.host(entry.host).addresses ?? {})]
+  return {
+    server,
+    version,
+    silent: [],
+    endpoints: [
+      ...inside.map((host) => ({ server: server.name, host, port })),
+      ...outside.flatMap((one) => addresses.map((host) => ({ server: server.name, host, port: one.port }))),
+    ],
+    dialFrom: (host) => dialContainer(reaching, container, port, host ?? entry.host),
   }
 }
 
@@ -100,6 +130,11 @@ export function membersOf(reaching: Reaching, clusterName: string): Member[] {
   const cluster = reaching.estate.cluster(clusterName)
   if ('url' in cluster) {
     return [{ name: clusterName, open: async () => managedServer(reaching, clusterName, cluster) }]
+  }
+  if ('container' in cluster) {
+    const { container } = cluster
+    const open = async (): Promise<Server> => (await containerServer(reaching.hosts, container)).server
+    return [{ name: title(container), open }]
   }
   return cluster.hosts.map((name) => ({
     name,

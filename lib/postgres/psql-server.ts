@@ -13,19 +13,34 @@ interface Question {
   fail: (error: unknown) => void
 }
 
-/** A server on a machine of ours: `psql` there, as the user postgres, over the local socket. */
+/** How psql is opened for a server, as somebody who may do everything there. */
+export interface Opening {
+  /** As messages name the server. */
+  name: string
+  /** Who calls it on the machine. */
+  host: Host
+  /** The words in front of it: into a container. */
+  inside: readonly string[]
+  /** Its own flags that lead to the server. */
+  flags: readonly string[]
+}
+
+/** As the user postgres over the machine's own socket. */
+function onMachine(host: Host, port: number): Opening {
+  return { name: host.name, host: host.as('postgres'), inside: [], flags: ['-p', String(port)] }
+}
+
+/** A server on a machine of ours: `psql` there, or in the container there. */
 export class PsqlServer implements Server {
   readonly name: string
   readonly maintenance = 'postgres'
-  readonly #host: Host
-  readonly #port: number
+  readonly opening: Opening
   /** By database. */
   readonly #waiting = new Map<string, Question[]>()
 
-  constructor(host: Host, port: number) {
-    this.name = host.name
-    this.#port = port
-    this.#host = host.as('postgres')
+  constructor(host: Host, how: number | Omit<Opening, 'host'>) {
+    this.opening = typeof how === 'number' ? onMachine(host, how) : { host, ...how }
+    this.name = this.opening.name
   }
 
   /** Those that are asked at once go in one psql: a process and a session for each would take longer than the answers. */
@@ -77,9 +92,9 @@ export class PsqlServer implements Server {
     const readOnly = '-c default_transaction_read_only=on'
     const output = await this.#told(
       () =>
-        this.#host.read({
+        this.opening.host.read({
           input,
-        })`cd /; PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS=${readOnly} psql ${this.#flags(database)}`,
+        })`cd /; ${[...this.opening.inside, 'env']} PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS=${readOnly} psql ${this.#flags(database)}`,
     )
     const answer: unknown = JSON.parse(output)
     return each.length === 1 ? [answer] : z.array(z.unknown()).parse(answer)
@@ -101,17 +116,17 @@ export class PsqlServer implements Server {
     const lockTimeout = '-c lock_timeout=30s'
     await this.#told(
       () =>
-        this.#host.change({
+        this.opening.host.change({
           input,
           shown,
           // The server goes on with a statement whose client has died.
           uncancelled: true,
-        })`cd /; PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS=${lockTimeout} psql ${this.#flags(database)}`,
+        })`cd /; ${[...this.opening.inside, 'env']} PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS=${lockTimeout} psql ${this.#flags(database)}`,
     )
   }
 
   lock(name: string, holder: Holder): Promise<Attempt> {
-    return this.#host.lock(name, holder)
+    return this.opening.host.lock(name, holder)
   }
 
   #flags(database: string): string[] {
@@ -122,8 +137,7 @@ export class PsqlServer implements Server {
       '-t',
       '-v',
       'ON_ERROR_STOP=1',
-      '-p',
-      String(this.#port),
+      ...this.opening.flags,
       '-d',
       connectionString(database),
     ]

@@ -72,6 +72,7 @@ export function clusterNeeds(
   if ('hosts' in cluster) {
     return { secrets: [], reach: [cluster.hosts.map((host) => ({ host, as: 'postgres' }))] }
   }
+  if ('container' in cluster) return { secrets: [], reach: [[{ host: cluster.container.host, as: 'root' }]] }
   return { secrets: [cluster.url], reach: cluster.via ? [[{ host: cluster.via }]] : [] }
 }
 

@@ -14,6 +14,11 @@ export function* postgresFindings(root: Cursor): Generator<Finding> {
     yield* reference(cluster.get('replication'), 'role under "roles"', cluster.get('roles'))
     for (const rule of cluster.get('access').items()) yield* ruleFindings(rule, cluster, root)
     yield* poolerFindings(cluster.get('pooler'), root)
+    if (cluster.has('container') && cluster.has('pooler')) {
+      yield cluster
+        .get('pooler')
+        .keyProblem('no pooler stands before a PostgreSQL in a container, whose address changes')
+    }
   }
 }
 
@@ -26,6 +31,7 @@ function* machineFindings(cluster: Cursor, hosts: Cursor): Generator<Finding> {
     seen.add(host.text)
   }
   yield* reference(cluster.get('via'), 'host', hosts)
+  yield* reference(cluster.get('container', 'host'), 'host', hosts)
 }
 
 function* databaseFindings(cluster: Cursor): Generator<Finding> {

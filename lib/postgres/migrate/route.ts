@@ -26,13 +26,15 @@ export interface Route {
   pooler: string | undefined
 }
 
-/** All addresses of a cluster's servers; two names may lead to one. */
+/** All addresses of a cluster's servers that the inventory knows; two names may lead to one. */
 export function endpointsOf(estate: Estate, { cluster: name, app }: DatabaseTarget): Endpoint[] {
   const cluster = estate.cluster(name)
   if ('url' in cluster) {
     const url = new URL(estate.secret(cluster.url))
     return [{ server: name, host: url.hostname, port: Number(url.port || 5432) }]
   }
+  // Its own machine knows them.
+  if ('container' in cluster) return []
   const { port } = cluster
   return cluster.hosts.flatMap((server) => {
     const addresses = Object.values(estate.host(server).addresses ?? {})

@@ -2,6 +2,7 @@ import { EstateError } from '../../inventory/errors.ts'
 import type { Estate } from '../../inventory/estate.ts'
 import type { MachineCluster } from '../../inventory/inventory.ts'
 import type { Preflight } from '../../task/task.ts'
+import { machinesOnly } from '../kinds.ts'
 import { slotName } from './replication.ts'
 
 /** A cluster of several machines, and the role that its standbys log in as. */
@@ -14,11 +15,13 @@ export interface ClusterTarget {
   production: boolean
 }
 
-/** @throws EstateError when there is no such cluster, or several and none is named */
+/** @throws EstateError when there is no such cluster, or several and none is named; TaskError for another kind */
 export function clusterTarget(estate: Estate, wanted: string | undefined): ClusterTarget {
   const name = wanted ?? onlyCluster(estate)
-  const cluster = estate.cluster(name)
-  if ('url' in cluster) throw new EstateError(`${name} is a managed server: who runs it sees to its standbys`)
+  const cluster = machinesOnly(name, estate.cluster(name), {
+    managed: 'who runs it sees to its standbys',
+    container: 'it is one server, and standbys are for clusters of machines',
+  })
   if (cluster.hosts.length === 1) {
     throw new EstateError(
       `${name} has one machine only, ${cluster.hosts[0]}: there is no standby to speak of`,

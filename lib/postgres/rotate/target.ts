@@ -83,6 +83,7 @@ export function rotatePreflight(estate: Estate, flags: RotateFlags): Preflight {
     reach: [
       ...('hosts' in cluster ? [cluster.hosts.map((host) => ({ host, as: 'postgres' }))] : []),
       ...('via' in cluster && cluster.via ? [[{ host: cluster.via }]] : []),
+      ...('container' in cluster ? [[{ host: cluster.container.host, as: 'root' }]] : []),
       ...poolerReach(estate, flags.cluster),
       ...apps.map(({ app }) => [{ host: app.host, ...(app.envFile ? { as: 'root' } : {}) }]),
     ],

@@ -3,6 +3,7 @@ import type { MachineCluster } from '../../inventory/inventory.ts'
 import { TaskError } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
 import type { Preflight } from '../../task/task.ts'
+import { machinesOnly } from '../kinds.ts'
 import type { WantedRole } from '../roles.ts'
 
 /** A cluster of machines of ours, as the inventory has it. */
@@ -13,7 +14,7 @@ export interface SetupTarget {
 
 /**
  * @param name default: the only cluster
- * @throws TaskError for a managed server, EstateError for an unknown name
+ * @throws TaskError for a server that is managed or in a container, EstateError for an unknown name
  */
 export function setupTarget(estate: Estate, name: string | undefined): SetupTarget {
   const names = Object.keys(estate.postgres)
@@ -26,13 +27,10 @@ export function setupTarget(estate: Estate, name: string | undefined): SetupTarg
       next: names.length === 0 ? 'write it down under "postgres"' : 'say which one with --cluster NAME',
     })
   }
-  const cluster = estate.cluster(chosen)
-  if ('url' in cluster) {
-    throw new TaskError(
-      `${chosen} is a managed server: its provider installs it and says who may connect to it`,
-      { code: exitCode.usage },
-    )
-  }
+  const cluster = machinesOnly(chosen, estate.cluster(chosen), {
+    managed: 'its provider installs it and says who may connect to it',
+    container: 'its image installs it, and the networks of the container say who may connect to it',
+  })
   return { name: chosen, cluster }
 }
 

@@ -53,6 +53,11 @@ export function sample() {
         databases: { both: { owner: 'other', environment: 'production' } },
         roles: { other: {} },
       },
+      boxed: {
+        container: { runtime: 'podman', host: 'web', name: 'boxed-postgres' },
+        databases: { box: { owner: 'box', environment: 'test' } },
+        roles: { box: {} },
+      },
     },
     apps: {
       shop: {

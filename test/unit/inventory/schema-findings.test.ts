@@ -95,14 +95,38 @@ describe('one wrong thing, one complaint in plain words', () => {
       'postgres/managed/url',
       undefined,
       [
-        'postgres.managed.hosts: "hosts" (our machines) or "url" (a managed server) is missing',
+        'postgres.managed.hosts: "hosts" (our machines), "url" (a managed server) or "container" is missing',
         'postgres.managed.via: there is no "via" here | There are: hosts, port, locale, replication, version, access, pooler',
       ],
     ],
     [
       'postgres/managed/hosts',
       ['db'],
-      ['postgres.managed.hosts: a cluster has "hosts" (our machines) or "url" (a managed server), not both'],
+      [
+        'postgres.managed.hosts: a cluster has one of "hosts" (our machines), "url" (a managed server) or "container"',
+      ],
+    ],
+    [
+      'postgres/boxed/url',
+      'env:URL',
+      [
+        'postgres.boxed.url: a cluster has one of "hosts" (our machines), "url" (a managed server) or "container"',
+      ],
+    ],
+    ['postgres/boxed/container/nme', 'x', ['postgres.boxed.container.nme: there is no "nme" here']],
+    [
+      'postgres/boxed/container/runtime',
+      'podmann',
+      [
+        'postgres.boxed.container.runtime: one of "podman", "docker", "compose" is expected | Did you mean "podman"?',
+      ],
+    ],
+    [
+      'postgres/boxed/container/name',
+      '--help',
+      [
+        'postgres.boxed.container.name: a container is named by letters, digits, "_", "." and "-", and begins with a letter or digit',
+      ],
     ],
     ['postgres/main/hosts', [], ['postgres.main.hosts: a cluster needs at least one host']],
     [

@@ -28,7 +28,7 @@ describe('a question', () => {
     ])
     expect(inputs).toEqual([`select coalesce(json_agg(q), '[]') from (select 1 as one) q;\n`])
     expect(machine.started).toEqual([
-      'postgres: set -euo pipefail; cd /; ' +
+      'postgres: set -euo pipefail; cd /; env ' +
         "PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8 PGOPTIONS='-c default_transaction_read_only=on' " +
         String.raw`psql -X -q -A -t -v 'ON_ERROR_STOP=1' -p 5433 -d 'dbname='\''postgres'\'''`,
     ])

@@ -98,3 +98,12 @@ test('via names a host', async () => {
     'postgres.managed.via: no host is called "wbe" | Did you mean "web"?',
   ])
 })
+
+test('a container stands on a host, and behind no pooler', async () => {
+  expect(await complaints(changed('postgres/boxed/container/host', 'wbe'))).toEqual([
+    'postgres.boxed.container.host: no host is called "wbe" | Did you mean "web"?',
+  ])
+  expect(await complaints(changed('postgres/boxed/pooler', { runtime: 'systemd', host: 'web' }))).toEqual([
+    'postgres.boxed.pooler: no pooler stands before a PostgreSQL in a container, whose address changes',
+  ])
+})

@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 
 import { proveHealthy } from '../lib/app/health.ts'
+import { proveRenewed, unitToRestart } from '../lib/app/renewal.ts'
 import { restartApp } from '../lib/app/restart.ts'
 import { changeEnvFile, plainSecret, readEnvFile } from '../lib/inventory/env-file.ts'
 import { poolerOf } from '../lib/pgbouncer/poolers.ts'
@@ -18,7 +19,7 @@ import { findPrimary, type Primary } from '../lib/postgres/cluster.ts'
 import { describePlaces, type Place } from '../lib/postgres/rotate/places.ts'
 import { proveFollowing } from '../lib/postgres/rotate/proof.ts'
 import { type RotateTarget, rotatePreflight, rotateTarget } from '../lib/postgres/rotate/target.ts'
-import { countStandbys, findPlaces, proofsOf } from '../lib/postgres/rotate/where.ts'
+import { absoluteEnvFile, countStandbys, findPlaces, proofsOf } from '../lib/postgres/rotate/where.ts'
 import { TaskError } from '../lib/task/errors.ts'
 import { exitCode } from '../lib/task/exit-code.ts'
 import type { Session } from '../lib/task/session.ts'
@@ -62,9 +63,10 @@ export const task = defineTask({
     const list = `pooler/${target.cluster}`
     if (pooler) await session.lock(list, (holder) => pooler.files.lock(list, holder))
     const { old, fresh } = await bothPasswords(session, target)
-    const places = await findPlaces(session, target, primary)
+    const places = await findPlaces(session, target, primary, { old, fresh })
+    const units = await findUnits(session, target, [old, fresh])
     try {
-      await rotate(session, target, primary, places, old, fresh)
+      await rotate(session, target, primary, { places, units }, old, fresh)
     } catch (error) {
       const again = session.command('pg-rotate', ['--cluster', target.cluster, '--role', target.role])
       await session.recover(error, {
@@ -84,7 +86,7 @@ async function rotate(
   session: Session<Flags>,
   target: RotateTarget,
   primary: Primary,
-  places: Place[],
+  { places, units }: { places: Place[]; units: Units },
   old: string,
   fresh: string,
 ): Promise<void> {
@@ -108,7 +110,10 @@ async function rotate(
     if (!app.envFile)
       session.warn(`app ${name} has no envFile in the inventory: give it the new one yourself`)
     await session.step(`Restart ${name} on ${app.host}`, async (step) => {
-      if (await restartApp(app, await hosts.get(app.host))) return
+      if (await restartApp(app, await hosts.get(app.host), units.get(name))) {
+        if (!dryRun) await proveRenewed(hosts, name, app, role, old)
+        return
+      }
       step.detail = 'left to you: the inventory does not say how it runs'
       session.warn(`restart ${name} on ${app.host} yourself: it still has the old password`)
     })
@@ -135,6 +140,23 @@ async function rotate(
       changeEnvFile(estate.secretsFile, { [previous]: undefined }),
     ),
   )
+}
+
+/** The units that make the apps' containers anew, by app. */
+type Units = Map<string, string | undefined>
+
+async function findUnits(
+  { hosts }: Session<Flags>,
+  target: RotateTarget,
+  passwords: string[],
+): Promise<Units> {
+  const passing = { role: target.role, passwords }
+  const units: Units = new Map()
+  for (const { name, app } of target.apps) {
+    const envFile = await absoluteEnvFile(app, await hosts.get(app.host))
+    units.set(name, await unitToRestart(hosts, name, app, envFile, passing))
+  }
+  return units
 }
 
 /** The present password and the next one; those of a run that was cut off when there was one. */

@@ -1,3 +1,4 @@
+import { userManager } from '../container/container.ts'
 import type { Host } from '../host/host.ts'
 import type { App } from '../inventory/inventory.ts'
 import { dockerUser, fromHome } from './app.ts'
@@ -5,9 +6,14 @@ import { dockerUser, fromHome } from './app.ts'
 /**
  * Lets an app read its settings again.
  * @param login the app's host, as the user that logs in
+ * @param unit what makes its container anew, where a restart would not do
  * @returns false when it is not known what runs of it
  */
-export async function restartApp(app: App, login: Host): Promise<boolean> {
+export async function restartApp(app: App, login: Host, unit: string | undefined): Promise<boolean> {
+  if (unit !== undefined) {
+    await login.change`systemctl ${userManager(login)} restart ${unit}`
+    return true
+  }
   switch (app.runtime) {
     case 'compose': {
       const host = await dockerUser(login)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { passwordsOf, withPassword } from '../../app/urls.ts'
+import { variablePasswords, withVariable } from '../../app/variables.ts'
 import type { Host } from '../../host/host.ts'
 import type { App } from '../../inventory/inventory.ts'
 import { userFile } from '../../pgbouncer/ini.ts'
@@ -18,6 +19,12 @@ export interface Place {
   has(password: string): Promise<boolean | undefined>
   /** Writes it there; does nothing when it is there already. */
   put(password: string): Promise<void>
+}
+
+/** The one that a role has had, and its next one. */
+export interface Passwords {
+  old: string
+  fresh: string
 }
 
 export interface Secrets {
@@ -99,18 +106,32 @@ export function poolerPlace(
   }
 }
 
-/** A file in which an app finds its connection URLs. */
-export function envPlace(name: string, app: App, path: string, login: Host, role: string): Place {
+/**
+ * A file in which an app finds its connection URLs, or the bare password beside them.
+ * @param path absolute
+ */
+export function envPlace(
+  name: string,
+  app: App,
+  path: string,
+  login: Host,
+  role: string,
+  { old, fresh }: Passwords,
+): Place {
   const host = login.as('root')
   return {
     name: `${path} on ${app.host} (app ${name})`,
     async has(password) {
-      const passwords = passwordsOf((await host.readFile(path)) ?? '', role)
+      const text = (await host.readFile(path)) ?? ''
+      const passwords = [...passwordsOf(text, role), ...variablePasswords(text, role, [old, fresh])]
       return passwords.length === 0 ? undefined : passwords.every((one) => one === password)
     },
     async put(password) {
       const text = await host.readFile(path)
-      if (text !== undefined) await host.write(path, withPassword(text, role, password), { secret: true })
+      if (text === undefined) return
+      const other = password === fresh ? old : fresh
+      const written = withPassword(withVariable(text, role, other, password), role, password)
+      await host.write(path, written, { secret: true })
     },
   }
 }

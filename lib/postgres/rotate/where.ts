@@ -1,12 +1,24 @@
 import { z } from 'zod'
 
+import { envFilePath } from '../../app/env-file.ts'
+import type { Host } from '../../host/host.ts'
 import type { Hosts } from '../../host/hosts.ts'
+import type { App } from '../../inventory/inventory.ts'
 import { poolerOf } from '../../pgbouncer/poolers.ts'
 import { clientHost, logInThrough } from '../../pgbouncer/through.ts'
+import { TaskError } from '../../task/errors.ts'
 import type { Primary, Reaching } from '../cluster.ts'
 import { PsqlServer } from '../psql-server.ts'
 import { sql } from '../sql.ts'
-import { envPlace, managedPlace, passfilePlace, type Place, poolerPlace, serverPlace } from './places.ts'
+import {
+  envPlace,
+  managedPlace,
+  passfilePlace,
+  type Passwords,
+  type Place,
+  poolerPlace,
+  serverPlace,
+} from './places.ts'
 import { getsIn, isWrongPassword, proveLogins } from './proof.ts'
 import type { RotateTarget } from './target.ts'
 
@@ -15,6 +27,7 @@ export async function findPlaces(
   reaching: Reaching,
   target: RotateTarget,
   primary: Primary,
+  passwords: Passwords,
 ): Promise<Place[]> {
   const { estate, hosts, run } = reaching
   const { role, apps, isReplication } = target
@@ -27,15 +40,36 @@ export async function findPlaces(
       )
     : serverPlace(primary.server, role, run)
   const pooler = await poolerOf(reaching, target.cluster)
-  const envs = apps.map(async ({ name, app }) =>
-    app.envFile ? [envPlace(name, app, app.envFile, await hosts.get(app.host), role)] : [],
-  )
+  const envs = apps.map(async ({ name, app }) => {
+    const login = await hosts.get(app.host)
+    const path = await absoluteEnvFile(app, login)
+    return path === undefined
+      ? []
+      : [await namingRole(envPlace(name, app, path, login, role, passwords), role)]
+  })
   return [
     server,
     ...(isReplication && 'hosts' in cluster ? await passfiles(hosts, cluster, role) : []),
     ...(pooler ? [poolerPlace(pooler, role, isManaged ? undefined : primary.server, run)] : []),
     ...(await Promise.all(envs)).flat(),
   ]
+}
+
+/** Where the file is that an app reads its settings from; undefined when the inventory names none. */
+export async function absoluteEnvFile(app: App, login: Host): Promise<string | undefined> {
+  const path = envFilePath(app)
+  if (path === undefined || path.startsWith('/')) return path
+  const home = (await login.read`cd; pwd`.text()).trim()
+  return `${home}/${path.replace(/^\.\//, '')}`
+}
+
+/** @throws TaskError when the app must have its password from somewhere else, and would be left with the old one */
+async function namingRole(place: Place, role: string): Promise<Place> {
+  if ((await place.has('')) !== undefined) return place
+  throw new TaskError(
+    `${place.name} has no password of ${role}, neither in a postgresql:// URL nor in a variable such as POSTGRES_PASSWORD that holds the present one`,
+    { next: 'correct "envFile" of the app in the inventory, or that file; nothing was changed' },
+  )
 }
 
 /** On all machines: after a switchover each of them is a standby. */

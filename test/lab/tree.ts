@@ -30,7 +30,10 @@ const common = [
 /** PostgreSQL 17 is installed on trixie; on bookworm 15 is not, but apt has all that installing it takes. */
 const recipes: Record<Suite, Recipe> = {
   trixie: {
-    packages: ['postgresql pgbouncer redis-server docker.io docker-cli docker-compose'],
+    packages: [
+      'postgresql pgbouncer redis-server docker.io docker-cli docker-compose',
+      'podman uidmap passt netavark aardvark-dns dbus-user-session catatonit',
+    ],
     finish: `chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service postgresql.service pgbouncer.service redis-server.service`,
     options: [],
   },

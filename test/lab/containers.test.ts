@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { asOps, type BoxSecrets, host, placeBoxes, removeBoxes } from './containers.ts'
 import { begins, changes, notes, type Outcome, runTask, type Watch } from './faults/task-run.ts'
 import { openLab } from './lab.ts'
+import { onTerminal } from './terminal.ts'
 
 const lab = openLab()
 const made = (): string => randomBytes(12).toString('hex')
@@ -207,6 +208,42 @@ describe('under rootless podman', () => {
     expect((await variables())['BOX_PRODUCTION'] === secrets.production).toBe(true)
     expect(await status(8091)).toBe('200')
   })
+})
+
+async function typesIn(database: string, prompt: RegExp): Promise<void> {
+  const shell = onTerminal(
+    lab,
+    `node --import tsx tasks/pg-shell.ts --inventory ${inventory} --database ${database}`,
+  )
+  try {
+    await shell.until(prompt)
+    shell.type("select 'gr' || 'ün', current_user;\r")
+    await shell.until(/grün +\| +rezepte[^]*=# $/)
+    shell.type('select pg_sleep(600);\r')
+    await shell.until(/600\);\s/)
+    // Again, when the server was not at it yet.
+    await expect
+      .poll(
+        () => {
+          shell.type('\u0003')
+          return shell.screen()
+        },
+        { timeout: 30_000, interval: 500 },
+      )
+      .toMatch(/canceling statement/)
+    // The line before, by a key of readline's that leaves a container's terminal otherwise.
+    shell.type('\u0015\u0010')
+    await shell.until(/pg_sleep\(600\);$/)
+    shell.type('\u0015\\q\r')
+    await shell.until(/ended with 0/)
+  } finally {
+    shell.kill('SIGKILL')
+  }
+}
+
+test('pg-shell, inside of a container of both kinds', async () => {
+  await typesIn('development/rezepte_dev', /development rezepte_dev@vm-app[^\n]*=# $/)
+  await typesIn('compose/rezepte', /development rezepte@vm-app[^\n]*=# $/)
 })
 
 describe('by docker compose', () => {

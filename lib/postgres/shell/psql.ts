@@ -3,6 +3,7 @@ import type { Host } from '../../host/host.ts'
 import { quote } from '../../host/quote.ts'
 import { TaskError } from '../../task/errors.ts'
 import type { Reaching } from '../cluster.ts'
+import { containerServer } from '../container-server.ts'
 import { connectionString } from '../psql-server.ts'
 import type { ShellTarget } from './target.ts'
 
@@ -14,8 +15,12 @@ export interface Psql {
   program: Program
 }
 
+/** Two keys leave a container's terminal, and one of the usual ones is readline's for the line before: nobody types these. */
+const leave = '--detach-keys=ctrl-@,ctrl-@'
+
 /**
- * On a machine of ours as the user postgres over its socket; for a managed server on the machine that reaches it.
+ * On a machine of ours as the user postgres over its socket; inside of a container; for a managed server on the machine
+ * that reaches it.
  * @param primary the machine that is the primary, where there are machines
  * @throws TaskError when the machine has no psql
  */
@@ -33,6 +38,25 @@ export async function psqlOf(
       host,
       command: words.join(' '),
       program: { script: psqlScript(words, prompt), secrets: {}, term },
+    }
+  }
+  if ('container' in cluster) {
+    const { server, container } = await containerServer(hosts, cluster.container)
+    const settings = [`TERM=${term}`, 'LC_ALL=C.UTF-8', 'PGAPPNAME=hausmeister-shell']
+    const inside = [
+      container.runtime,
+      'exec',
+      '-it',
+      leave,
+      ...settings.flatMap((setting) => ['-e', setting]),
+      container.name,
+    ]
+    const psql = ['psql', ...server.opening.flags, '-d', connectionString(database ?? server.maintenance)]
+    const prompts = ['PROMPT1', 'PROMPT2'].flatMap((variable) => ['-v', `${variable}=${prompt}`])
+    return {
+      host: container.host,
+      command: [...inside, ...psql].join(' '),
+      program: { script: `exec ${[...inside, ...psql, ...prompts].map(quote).join(' ')}`, secrets: {}, term },
     }
   }
   const host = await hosts.get(cluster.via ?? primary)

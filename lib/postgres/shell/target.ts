@@ -64,6 +64,8 @@ export function shellNeeds(estate: Estate, { cluster: name }: ShellTarget): Pref
     const reach = [cluster.hosts.map((host) => ({ host, as: 'postgres' }))]
     return { problems: [], secrets: [], reach }
   }
+  if ('container' in cluster)
+    return { problems: [], secrets: [], reach: [[{ host: cluster.container.host }]] }
   if (cluster.via !== undefined) {
     return { problems: [], secrets: [cluster.url], reach: [[{ host: cluster.via }]] }
   }

@@ -14,6 +14,7 @@ import { task as reset } from '../../../tasks/pg-reset.ts'
 import { task as rotate } from '../../../tasks/pg-rotate.ts'
 import { task as seed } from '../../../tasks/pg-seed.ts'
 import { task as setup } from '../../../tasks/pg-setup.ts'
+import { task as shell } from '../../../tasks/pg-shell.ts'
 import { task as status } from '../../../tasks/pg-status.ts'
 import { task as switchover } from '../../../tasks/pg-switchover.ts'
 import { estateOf } from '../doubles.ts'
@@ -93,6 +94,7 @@ describe.each([
   ['pg-migrate', (kind: Kind) => look(migrate, kind, database)],
   ['pg-seed', (kind: Kind) => look(seed, kind, database)],
   ['pg-drift', (kind: Kind) => look(drift, kind, database)],
+  ['pg-shell', (kind: Kind) => look(shell, kind, database)],
   ['pg-rotate', (kind: Kind) => look(rotate, kind, { ...cluster, role: 'shop_app' })],
 ])('%s', (_, ask) => {
   test.each<Kind>(['machines', 'container', 'managed'])('of %s: nothing speaks against it', async (kind) => {

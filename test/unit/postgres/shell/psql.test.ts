@@ -18,6 +18,7 @@ const inventory = {
   postgres: {
     main: { hosts: ['pg-1'], port: 5433 },
     cloud: { url: 'env:CLOUD_URL', via: 'vm-app' },
+    boxed: { container: { runtime: 'podman', host: 'vm-app', name: 'db' } },
   },
 }
 const password = 'p:w%d '
@@ -50,6 +51,30 @@ test('a managed one from the machine that reaches it, with its password apart', 
   expect(command).toBe('psql postgresql://boss@db.example:6000/a%20b?sslmode=require')
   expect(program.secrets).toEqual({ PGPASSWORD: password })
   expect(program.script).not.toMatch(/p(:|%3A)w/)
+})
+
+test('inside of a container, as the superuser that it was made with', async () => {
+  const inspected = [
+    {
+      State: { Status: 'running', Running: true, ExitCode: 0 },
+      Config: { Env: ['POSTGRES_USER=boss'] },
+      HostConfig: { NetworkMode: 'bridge' },
+      NetworkSettings: {},
+    },
+  ]
+  const run = new RecordedRun()
+  const estate = await estateOf(inventory)
+  const machine = new ScriptedMachine('vm-app', ({ say }) => {
+    say(JSON.stringify(inspected))
+    return 0
+  })
+  const hosts = new Hosts(estate, run, async () => machine)
+  const target = { cluster: 'boxed', database: 'shop', environment: undefined }
+  const { command, program } = await psqlOf({ estate, hosts, run }, target, 'vm-app', look)
+  expect(command).toBe(
+    "podman exec -it --detach-keys=ctrl-@,ctrl-@ -e TERM=xterm -e LC_ALL=C.UTF-8 -e PGAPPNAME=hausmeister-shell db psql -U boss -d dbname='shop'",
+  )
+  expect(program.script).toMatch(/^exec podman exec -it .* -v 'PROMPT1=%\[.*production %\/@pg-1/)
 })
 
 test('a machine without psql is named, with what installs it', async () => {

@@ -15,6 +15,7 @@ import {
   clusterPreflight,
   clusterTarget,
 } from '../lib/postgres/replication/cluster-target.ts'
+import { followingOf, letFollow } from '../lib/postgres/replication/following.ts'
 import {
   insistOnPromotion,
   notePromotion,
@@ -25,12 +26,7 @@ import { leaderOf, lookAtCluster } from '../lib/postgres/replication/look.ts'
 import { isPrimary, isStandby, type Node, type Nodes, readNodes } from '../lib/postgres/replication/nodes.ts'
 import { describeLoss, planPromotion } from '../lib/postgres/replication/promote-plan.ts'
 import { writeRecord } from '../lib/postgres/replication/replication.ts'
-import {
-  followingOf,
-  letFollow,
-  proveReplication,
-  watchStandby,
-} from '../lib/postgres/replication/standby.ts'
+import { proveReplication, watchStandby } from '../lib/postgres/replication/stream.ts'
 import { targetOf } from '../lib/postgres/replication/switch-plan.ts'
 import { TaskError } from '../lib/task/errors.ts'
 import type { Session } from '../lib/task/session.ts'

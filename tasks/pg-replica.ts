@@ -8,14 +8,17 @@
  */
 import { z } from 'zod'
 
+import { baseBackup, buildProblems } from '../lib/postgres/replication/base-backup.ts'
 import {
   type ClusterTarget,
   clusterPreflight,
   clusterTarget,
 } from '../lib/postgres/replication/cluster-target.ts'
+import { asideOf, dataBytes, placeData, removeData } from '../lib/postgres/replication/data-folder.ts'
 import { installFence } from '../lib/postgres/replication/fence.ts'
+import { follow, followingOf, letFollow, writePassfile } from '../lib/postgres/replication/following.ts'
 import { stopAndMark } from '../lib/postgres/replication/handover.ts'
-import { startAtBoot, startInstance, stopInstance } from '../lib/postgres/replication/instance.ts'
+import { startAtBoot, startInstance, stopInstance } from '../lib/postgres/replication/instance-unit.ts'
 import {
   type JoinWay,
   joinWay,
@@ -26,27 +29,9 @@ import {
 import { leaderOf, lookAtCluster } from '../lib/postgres/replication/look.ts'
 import { type Node, primaryOf, readNode } from '../lib/postgres/replication/nodes.ts'
 import { readHistory, type Standing } from '../lib/postgres/replication/replication.ts'
-import {
-  allowRewind,
-  asideOf,
-  baseBackup,
-  buildProblems,
-  dataBytes,
-  dropIdleSlot,
-  ensureSlot,
-  follow,
-  followingOf,
-  letFollow,
-  placeData,
-  proveReplication,
-  removeData,
-  rewind,
-  rewindProblem,
-  streams,
-  tryRewind,
-  watchStandby,
-  writePassfile,
-} from '../lib/postgres/replication/standby.ts'
+import { allowRewind, rewind, rewindProblem, tryRewind } from '../lib/postgres/replication/rewind.ts'
+import { dropIdleSlot, ensureSlot } from '../lib/postgres/replication/slot.ts'
+import { proveReplication, streams, watchStandby } from '../lib/postgres/replication/stream.ts'
 import { parseHistory } from '../lib/postgres/replication/timeline.ts'
 import { size } from '../lib/postgres/size.ts'
 import { fromProblems, TaskError } from '../lib/task/errors.ts'

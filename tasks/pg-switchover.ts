@@ -15,6 +15,7 @@ import {
   clusterPreflight,
   clusterTarget,
 } from '../lib/postgres/replication/cluster-target.ts'
+import { follow, followingOf, letFollow } from '../lib/postgres/replication/following.ts'
 import {
   checkpoint,
   describeClients,
@@ -30,18 +31,11 @@ import { joinWay } from '../lib/postgres/replication/join-way.ts'
 import { leaderOf, lookAtCluster } from '../lib/postgres/replication/look.ts'
 import { bytesBetween } from '../lib/postgres/replication/lsn.ts'
 import { isPrimary, type Node, type Nodes, readNode, readNodes } from '../lib/postgres/replication/nodes.ts'
+import { loginProblem } from '../lib/postgres/replication/replica-login.ts'
 import { readStanding, slotName, writeRecord } from '../lib/postgres/replication/replication.ts'
-import {
-  dropIdleSlot,
-  ensureSlot,
-  follow,
-  followingOf,
-  letFollow,
-  loginProblem,
-  markStandby,
-  proveReplication,
-  watchStandby,
-} from '../lib/postgres/replication/standby.ts'
+import { dropIdleSlot, ensureSlot } from '../lib/postgres/replication/slot.ts'
+import { markStandby } from '../lib/postgres/replication/standby-signal.ts'
+import { proveReplication, watchStandby } from '../lib/postgres/replication/stream.ts'
 import { planSwitch, type SwitchPlan, targetOf } from '../lib/postgres/replication/switch-plan.ts'
 import { TaskError } from '../lib/task/errors.ts'
 import type { Session } from '../lib/task/session.ts'

@@ -2,8 +2,8 @@ import type { Estate } from '../../inventory/estate.ts'
 import type { Reaching } from '../cluster.ts'
 import { conninfoText } from './auto-conf.ts'
 import type { ClusterTarget } from './cluster-target.ts'
-import type { Instance } from './instance.ts'
-import { writePassfile } from './standby.ts'
+import { writePassfile } from './following.ts'
+import type { InstancePlace } from './instance-place.ts'
 
 /** Seconds that a machine which boots waits for each of the others. */
 const patience = 3
@@ -16,7 +16,7 @@ const patience = 3
 export async function installFence(
   reaching: Reaching,
   target: ClusterTarget,
-  instance: Instance,
+  instance: InstancePlace,
 ): Promise<void> {
   const { host, unit, version } = instance
   const root = host.as('root')
@@ -33,7 +33,11 @@ export async function installFence(
 }
 
 /** For dash. The timeline is that of the newest WAL file: the control file learns of a promotion a checkpoint later. */
-export function fenceScript(estate: Estate, { cluster, role }: ClusterTarget, instance: Instance): string {
+export function fenceScript(
+  estate: Estate,
+  { cluster, role }: ClusterTarget,
+  instance: InstancePlace,
+): string {
   const { host, data, bin, passfile } = instance
   const others = cluster.hosts.filter((name) => name !== host.name)
   const asked = others.map((name) => {

@@ -8,11 +8,14 @@ import type { Reaching } from '../cluster.ts'
 import { PostgresError, type Server } from '../server.ts'
 import { sql } from '../sql.ts'
 import { isCleanPrimary } from './control.ts'
-import { type Instance, type Promotion, readInstance, startInstance, stopInstance } from './instance.ts'
+import { type Promotion, readInstance } from './instance-facts.ts'
+import type { InstancePlace } from './instance-place.ts'
+import { startInstance, stopInstance } from './instance-unit.ts'
 import { bytesBetween } from './lsn.ts'
 import type { Node } from './nodes.ts'
 import { readReplayed, readStanding, slotName } from './replication.ts'
-import { dropIdleSlot, markStandby, unmarkStandby } from './standby.ts'
+import { dropIdleSlot } from './slot.ts'
+import { markStandby, unmarkStandby } from './standby-signal.ts'
 
 /** Milliseconds. A stop waits for the last bytes to reach the standby, and a cut cable for `wal_sender_timeout`. */
 const stopPatience = 20_000
@@ -52,7 +55,7 @@ export async function checkpoint(server: Server): Promise<void> {
 }
 
 /** Stops the primary, and only then writes down that it is none any more: until here, it would come back as it was. */
-export async function stopAndMark(instance: Instance): Promise<void> {
+export async function stopAndMark(instance: InstancePlace): Promise<void> {
   await stopInstance(instance, stopPatience)
   await markStandby(instance)
 }

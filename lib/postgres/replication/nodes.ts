@@ -5,13 +5,14 @@ import { exitCode } from '../../task/exit-code.ts'
 import type { Reaching } from '../cluster.ts'
 import { PsqlServer } from '../psql-server.ts'
 import { PostgresError, type Server } from '../server.ts'
-import { type Instance, type InstanceFacts, readInstance } from './instance.ts'
+import { type InstanceFacts, readInstance } from './instance-facts.ts'
+import type { InstancePlace } from './instance-place.ts'
 import { readStanding, type Standing } from './replication.ts'
 
 /** A machine of a cluster that has PostgreSQL, with all that it and its server say. */
 export interface Node {
   name: string
-  instance: Instance
+  instance: InstancePlace
   facts: InstanceFacts
   server: Server
   /** undefined: no server answers. */

@@ -2,32 +2,8 @@ import { z } from 'zod'
 
 import type { Host } from '../../host/host.ts'
 import { type Control, parseControl } from './control.ts'
+import { type InstancePlace, instanceOn } from './instance-place.ts'
 import { Lsn } from './lsn.ts'
-
-/** The cluster `main` of one version on a machine, where Debian's postgresql-common puts it. */
-export interface Instance {
-  readonly host: Host
-  readonly version: number
-  readonly unit: string
-  readonly data: string
-  readonly conf: string
-  readonly bin: string
-  /** The password of the replication role, for this machine as a standby. */
-  readonly passfile: string
-}
-
-export function instanceOn(host: Host, version: number): Instance {
-  const data = `/var/lib/postgresql/${version}/main`
-  return {
-    host,
-    version,
-    unit: `postgresql@${version}-main`,
-    data,
-    conf: `/etc/postgresql/${version}/main`,
-    bin: `/usr/lib/postgresql/${version}/bin`,
-    passfile: `${data}.pgpass`,
-  }
-}
 
 /** A promotion that was ordered while the old primary was silent, as noted in the data directory. */
 export const Promotion = z.object({ from: z.string(), timeline: z.number(), at: z.string(), lsn: Lsn })
@@ -58,7 +34,7 @@ export interface InstanceFacts {
 export async function readInstance(
   host: Host,
   wanted: number | undefined,
-): Promise<{ instance: Instance | undefined; facts: InstanceFacts }> {
+): Promise<{ instance: InstancePlace | undefined; facts: InstanceFacts }> {
   const { stdout } = await host.as('root').read`
     versions=
     for conf in /etc/postgresql/*/main/postgresql.conf; do
@@ -102,31 +78,6 @@ export async function readInstance(
     clock: Number(last('now')) - now,
   }
   return { instance: versions.includes(version) ? instanceOn(host, version) : undefined, facts }
-}
-
-/** Returns when the server takes connections, or has failed to start. */
-export async function startInstance({ host, unit }: Instance): Promise<void> {
-  await host.as('root').change`systemctl start ${unit}`
-}
-
-/**
- * A fast stop: sessions end, a last checkpoint is written, and standbys are sent all of it.
- * @param timeout milliseconds; a stop that waits for a standby that is gone takes as long as `wal_sender_timeout`
- */
-export async function stopInstance({ host, unit }: Instance, timeout: number): Promise<void> {
-  await host.as('root').change({ timeout })`systemctl stop ${unit}`
-}
-
-export async function startAtBoot({ host, unit }: Instance): Promise<void> {
-  await host.as('root').change`systemctl --quiet enable postgresql ${unit}`
-}
-
-/** The last lines of the server's log, for an error. */
-export async function lastLogLines({ host, version }: Instance): Promise<string> {
-  const { stdout } = await host.as('root').read({
-    nothrow: true,
-  })`tail -n 8 ${`/var/log/postgresql/postgresql-${version}-main.log`}`
-  return stdout.trimEnd()
 }
 
 function cut(line: string): [string, string] {

@@ -217,7 +217,8 @@ function forward(
   socket.once('connect', () => {
     socket.off('error', reject)
     const channel = accept()
-    socket.on('error', () => channel.destroy())
+    // As OpenSSH: it says that nothing more will come, and leaves the closing to the other side.
+    socket.on('error', () => channel.eof())
     channel.on('error', () => socket.destroy())
     socket.setNoDelay(true)
     socket.pipe(channel).pipe(socket)

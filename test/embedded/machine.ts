@@ -19,11 +19,15 @@ export interface MachineOptions extends Partial<SshdOptions> {
   /** Lines of known_hosts, given the right one. Default: that one. */
   known?: (right: string) => string[]
   dryRun?: boolean
+  /** It is reached through a jump host only. */
+  behindGate?: boolean
 }
 
 /** One host behind an sshd of our own, and what a run needs to reach it. */
 export interface TestMachine {
   sshd: Sshd
+  /** The jump host before it. */
+  gate: Sshd | undefined
   /** The name is `machine`. */
   host: Host
   hosts: Hosts
@@ -37,21 +41,25 @@ export interface TestMachine {
 
 /** Takes HOME over: ssh's own files are looked up there. */
 export async function openMachine(options: MachineOptions = {}): Promise<TestMachine> {
-  const { known = (right: string) => [right], dryRun = false, ...rest } = options
+  const { known = (right: string) => [right], dryRun = false, behindGate = false, ...rest } = options
   const folder = await mkdtemp(join(tmpdir(), 'hausmeister-machine-'))
   const key = generateKey('test')
   const ssh = join(folder, '.ssh')
   await mkdir(ssh)
   await writeFile(join(ssh, 'id_ed25519'), key.private, { mode: 0o600 })
   const sshd = await startSshd({ authorizedKeys: [key.public], home: folder, ...rest })
-  await writeFile(join(ssh, 'known_hosts'), known(sshd.knownHost).join('\n'))
+  const gate = behindGate ? await startSshd({ authorizedKeys: [key.public], home: folder }) : undefined
+  const lines = [...known(sshd.knownHost), ...(gate ? [gate.knownHost] : [])]
+  await writeFile(join(ssh, 'known_hosts'), lines.join('\n'))
   const inventory = join(folder, 'inventory.json')
-  const machine = {
-    addresses: { loopback: '127.0.0.1' },
-    ssh: { user: userInfo().username, port: sshd.port },
+  const addresses = { loopback: '127.0.0.1' }
+  const user = userInfo().username
+  const machines = {
+    machine: { addresses, ssh: { user, port: sshd.port, ...(gate ? { jump: 'gate' } : {}) } },
+    ...(gate ? { gate: { addresses, ssh: { user, port: gate.port } } } : {}),
   }
   const networks = { loopback: { cidr: '127.0.0.0/8' } }
-  await writeFile(inventory, JSON.stringify({ estate: 'test', networks, hosts: { machine } }))
+  await writeFile(inventory, JSON.stringify({ estate: 'test', networks, hosts: machines }))
 
   process.env['HOME'] = folder
   delete process.env['SSH_AUTH_SOCK']
@@ -67,6 +75,7 @@ export async function openMachine(options: MachineOptions = {}): Promise<TestMac
   })
   return {
     sshd,
+    gate,
     hosts,
     changes,
     host: await hosts.get('machine'),
@@ -75,6 +84,7 @@ export async function openMachine(options: MachineOptions = {}): Promise<TestMac
     close: async () => {
       await hosts.close()
       await sshd.close()
+      await gate?.close()
       await rm(folder, { recursive: true, force: true })
     },
   }

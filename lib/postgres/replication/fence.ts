@@ -53,6 +53,11 @@ export function fenceScript(
   })
   return `#!/bin/sh
 # Written by hausmeister (pg-replica). Does not let a primary start that was superseded by another one.
+# A power cut leaves this file, and its number may be another process's now, which Debian would take for the server.
+pid=$(head -n 1 ${data}/postmaster.pid 2>/dev/null)
+if [ -e "/proc/$pid/exe" ]; then
+  case $(readlink "/proc/$pid/exe") in ${bin}/postgres*) ;; *) rm -f ${data}/postmaster.pid ;; esac
+fi
 if [ -e ${data}/standby.signal ] || [ ! -e ${data}/PG_VERSION ]; then exit 0; fi
 system=$(LC_ALL=C ${bin}/pg_controldata ${data} | sed -n 's/^Database system identifier: *//p')
 newest=$(ls ${data}/pg_wal | grep -E '^[0-9A-F]{8}([0-9A-F]{16}|\\.history)$' | sort | tail -n 1 | cut -c 1-8)

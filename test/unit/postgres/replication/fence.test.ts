@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -127,6 +127,30 @@ describe('a primary does not start', () => {
     expect(await startable()).toEqual(starts)
     await answers({ '192.0.2.2': is(4) })
     expect(await startable()).toEqual(superseded('pg-2', 4, 3))
+  })
+})
+
+describe('a pid file that a power cut has left', () => {
+  const file = join(data, 'postmaster.pid')
+  const left = async (pid: number | undefined) => {
+    await writeFile(file, `${pid}\n${data}\n`)
+    expect(await startable()).toEqual(starts)
+    return (await readdir(data)).includes('postmaster.pid')
+  }
+
+  test('is taken away when another process has its number, on a standby too', async () => {
+    expect(await left(process.pid)).toBe(false)
+    await writeFile(join(data, 'standby.signal'), '')
+    expect(await left(process.pid)).toBe(false)
+  })
+
+  test('is left to PostgreSQL when it names a server, or nobody', async () => {
+    await copyFile('/bin/sleep', join(bin, 'postgres'))
+    const server = execa(join(bin, 'postgres'), ['60'], { reject: false })
+    expect(await left(server.pid)).toBe(true)
+    server.kill()
+    await server
+    expect(await left(server.pid)).toBe(true)
   })
 })
 

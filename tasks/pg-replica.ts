@@ -8,7 +8,7 @@
  */
 import { z } from 'zod'
 
-import { baseBackup, buildProblems } from '../lib/postgres/replication/base-backup.ts'
+import { baseBackup } from '../lib/postgres/replication/base-backup.ts'
 import {
   type ClusterTarget,
   clusterPreflight,
@@ -18,7 +18,10 @@ import { asideOf, dataBytes, placeData, removeData } from '../lib/postgres/repli
 import { installFence } from '../lib/postgres/replication/fence.ts'
 import { follow, followingOf, letFollow, writePassfile } from '../lib/postgres/replication/following.ts'
 import { stopAndMark } from '../lib/postgres/replication/handover.ts'
+import { readInstance } from '../lib/postgres/replication/instance-facts.ts'
+import type { InstancePlace } from '../lib/postgres/replication/instance-place.ts'
 import { startAtBoot, startInstance, stopInstance } from '../lib/postgres/replication/instance-unit.ts'
+import { buildProblems, clockProblem, followProblems } from '../lib/postgres/replication/join-problems.ts'
 import {
   type JoinWay,
   joinWay,
@@ -93,15 +96,20 @@ export const task = defineTask({
     }
     // Whichever standby was asked for: it takes writes that nobody will see again.
     for (const node of superseded) await fence(session, node, primary)
+    const joining: Joining[] = []
+    for (const node of chosen) {
+      const wasStopped = superseded.includes(node)
+      // A dry run has not stopped it.
+      if (wasStopped && session.dryRun) continue
+      const now = wasStopped ? await readNode(session, node.name, target.cluster) : node
+      joining.push(await check(session, target, await leaderOf(primary), now))
+    }
     for (const { name, instance } of [primary, ...chosen]) {
       await session.step(`Let ${name} ask the others before it starts as a primary`, () =>
         installFence(session, target, instance),
       )
     }
-    for (const node of chosen) {
-      const now = superseded.includes(node) ? await readNode(session, node.name, target.cluster) : node
-      await join(session, target, await leaderOf(primary), now)
-    }
+    for (const each of joining) await join(session, target, await leaderOf(primary), each)
   },
 })
 
@@ -112,15 +120,45 @@ async function fence(session: Session<Flags>, { name, instance }: Node, primary:
   )
 }
 
-async function join(
+interface Joining {
+  node: Node
+  way: JoinWay
+}
+
+/** All that can be told before anything is changed. */
+async function check(
   session: Session<Flags>,
   target: ClusterTarget,
   leader: Leader,
   node: Node,
+): Promise<Joining> {
+  const { name, instance, facts } = node
+  const primary = leader.node.name
+  const way = joinWay(leader, node, session.flags.rebuild, rebuildCommand(session, target, name))
+  if (way.way === 'follow') {
+    const problems = followProblems(session, leader, node)
+    if (problems.length > 0) throw fromProblems(problems, { code: exitCode.failed })
+    const clock = clockProblem(node, leader.node)
+    if (clock !== undefined) session.warn(clock)
+    return { node, way }
+  }
+  await session.step(`Check that ${name} can copy ${primary}`, async (step) => {
+    const freed = way.old === 'its own' ? await dataBytes(instance) : 0
+    const problems = await buildProblems(session, target, leader, node, freed)
+    if (problems.length > 0) throw fromProblems(problems, { code: exitCode.failed })
+    step.detail = `${size(leader.standing.bytes)} to copy, ${size(facts.freeBytes)} free; ${way.why}`
+  })
+  return { node, way }
+}
+
+async function join(
+  session: Session<Flags>,
+  target: ClusterTarget,
+  leader: Leader,
+  { node, way }: Joining,
 ): Promise<void> {
   const { name, instance } = node
   const primary = leader.node.name
-  const way = joinWay(leader, node, session.flags.rebuild, rebuildCommand(session, target, name))
   if (way.way === 'build') await build(session, target, leader, node, way)
   else {
     await session.step(`Let ${name} follow ${primary} through a slot of its own`, () =>
@@ -161,12 +199,6 @@ async function build(
 ): Promise<void> {
   const { name, instance } = node
   const { server, name: primary } = leader.node
-  await session.step(`Check that ${name} can copy ${primary}`, async (step) => {
-    const freed = old === 'its own' ? await dataBytes(instance) : 0
-    const problems = await buildProblems(session, target, leader, node, freed)
-    if (problems.length > 0) throw fromProblems(problems, { code: exitCode.failed })
-    step.detail = `${size(leader.standing.bytes)} to copy, ${size(node.facts.freeBytes)} free; ${why}`
-  })
   const aside = asideOf(instance, new Date())
   if (old === 'of another cluster') session.note(`its data will be kept as ${aside}`)
   if (old === 'its own') {
@@ -244,15 +276,48 @@ async function overcome(
     await stopInstance(instance, stopPatience)
     const refusal = session.dryRun ? undefined : await tryRewind(session, target, instance, primary)
     if (refusal !== undefined) {
-      await startInstance(instance)
-      throw new TaskError(`pg_rewind cannot help ${name}; nothing was changed there`, { seen: refusal, next })
+      await session.recover(new TaskError(`pg_rewind cannot help ${name}`, { seen: refusal, next }), {
+        title: `Start ${name} again`,
+        next,
+        // It may know too much of the primary by now to start with what it has.
+        work: async () => {
+          await startInstance(instance)
+          return `${name} runs as before, and does not follow`
+        },
+      })
     }
-    await session.follow(step, rewind(session, target, instance, primary, proof))
+    try {
+      await session.follow(step, rewind(session, target, instance, primary, proof))
+    } catch (error) {
+      await leaveRewind(session, target, instance, error, next)
+    }
     await follow(session, target, { ...node, standing: undefined }, primary)
     await startInstance(instance)
   })
   const again = await session.step(`Wait until ${name} streams`, () => watch(session, target, leader, node))
   if (again.obstacle) throw new TaskError(`${name} does not follow ${primary} after the rewind`, { next })
+}
+
+/** What pg_rewind has begun, nobody can take back. @throws TaskError always */
+async function leaveRewind(
+  session: Session<Flags>,
+  target: ClusterTarget,
+  { host, version }: InstancePlace,
+  error: unknown,
+  rebuild: string,
+): Promise<never> {
+  const { name } = host
+  const again = session.command('pg-replica', ['--cluster', target.name, '--host', name])
+  return session.recover(error, {
+    title: `Look at what is left of ${name}`,
+    next: again,
+    work: async () => {
+      const { facts } = await readInstance(host, version)
+      return facts.left.includes('rewinding')
+        ? `${name} is stopped, and half rewound it is no use; build it anew: ${rebuild}`
+        : `${name} is stopped, and has what it had; once more: ${again}`
+    },
+  })
 }
 
 function rebuildCommand(session: Session<Flags>, { name, production }: ClusterTarget, host: string): string {

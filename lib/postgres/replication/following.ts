@@ -62,6 +62,9 @@ export async function letFollow(
   leader: Leader,
   node: Node,
 ): Promise<void> {
+  const { server } = leader.node
+  // Before PostgreSQL 16, pg_rewind takes one that died without it for what it was before its promotion, and fails.
+  if (leader.standing.checkpointTimeline < leader.standing.timeline) await server.change([sql`checkpoint`])
   await ensureSlot(reaching, leader, node.name, node.standing !== undefined)
   if (!node.standing) await markStandby(node.instance)
   await follow(reaching, target, node, leader.node.name)

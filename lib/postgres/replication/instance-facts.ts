@@ -4,6 +4,7 @@ import type { Host } from '../../host/host.ts'
 import { type Control, parseControl } from './control.ts'
 import { type InstancePlace, instanceOn } from './instance-place.ts'
 import { Lsn } from './lsn.ts'
+import type { Platform } from './platform.ts'
 
 /** A promotion that was ordered while the old primary was silent, as noted in the data directory. */
 export const Promotion = z.object({ from: z.string(), timeline: z.number(), at: z.string(), lsn: Lsn })
@@ -25,6 +26,7 @@ export interface InstanceFacts {
   freeBytes: number
   /** By how much its clock is ahead of ours. Milliseconds. */
   clock: number
+  platform: Platform
 }
 
 /**
@@ -55,6 +57,10 @@ export async function readInstance(
     for place in /var/lib /var/lib/postgresql "/var/lib/postgresql/$v" "$data"; do
       if [ -d "$place" ]; then echo "free=$(df -B1 --output=avail "$place" | tail -n 1)"; fi
     done
+    echo "architecture=$(uname -m)"
+    echo "libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || true)"
+    echo "icu=$(ldd "/usr/lib/postgresql/$v/bin/postgres" 2>/dev/null | grep -oE 'libicui18n[.]so[.][0-9]+' | head -n 1 | cut -d . -f 3)"
+    echo locales=$(locale -a 2>/dev/null || true)
     echo "now=$(date +%s%3N)"
     if [ -f "$data/PG_VERSION" ]; then LC_ALL=C "/usr/lib/postgresql/$v/bin/pg_controldata" "$data" | sed 's/^/control=/'; fi`
   const now = Date.now()
@@ -76,6 +82,12 @@ export async function readInstance(
     control: control.length > 0 ? parseControl(control.join('\n')) : undefined,
     freeBytes: Number(last('free')),
     clock: Number(last('now')) - now,
+    platform: {
+      architecture: last('architecture'),
+      libc: last('libc'),
+      icu: last('icu'),
+      locales: last('locales').split(' ').filter(Boolean),
+    },
   }
   return { instance: versions.includes(version) ? instanceOn(host, version) : undefined, facts }
 }

@@ -1,8 +1,23 @@
+import { errorBehind, HostError } from '../../host/errors.ts'
+import { TaskError } from '../../task/errors.ts'
 import type { InstancePlace } from './instance-place.ts'
 
-/** Returns when the server takes connections, or has failed to start. */
-export async function startInstance({ host, unit }: InstancePlace): Promise<void> {
-  await host.as('root').change`systemctl start ${unit}`
+/**
+ * Returns when the server takes connections.
+ * @throws TaskError with its last words, when it has failed to start
+ */
+export async function startInstance(instance: InstancePlace): Promise<void> {
+  const { host, unit } = instance
+  try {
+    await host.as('root').change`systemctl start ${unit}`
+  } catch (error) {
+    if (errorBehind(error, HostError)) throw error
+    throw new TaskError(`${unit} on ${host.name} does not start`, {
+      seen: await lastLogLines(instance),
+      next: `journalctl -b -u ${unit}   # on ${host.name}`,
+      cause: error,
+    })
+  }
 }
 
 /**

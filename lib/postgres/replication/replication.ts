@@ -37,12 +37,23 @@ const Sender = z.object({
   replayed: Lsn.nullable(),
 })
 
+/** By what a database sorts; `c` is libc, `i` is ICU. */
+const Sorting = z.object({
+  database: z.string(),
+  provider: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+})
+export type Sorting = z.infer<typeof Sorting>
+
 /** What a server says of its part in replication. */
 const Standing = z.object({
   standby: z.boolean(),
   version: z.number(),
   system: z.string(),
   timeline: z.number(),
+  /** Behind `timeline` until the first checkpoint after a promotion. */
+  checkpointTimeline: z.number(),
   /** Written on a primary, replayed on a standby. */
   lsn: Lsn,
   /** Received and not yet replayed WAL counts too; null on a primary and where nothing was received. */
@@ -54,13 +65,15 @@ const Standing = z.object({
   oldestWal: z.string().nullable(),
   segmentSize: z.number(),
   walSenders: z.number(),
+  maxSlots: z.number(),
   walLevel: z.string(),
   dataDirectory: z.string(),
   conninfo: z.string(),
   slotName: z.string(),
   canRewind: z.boolean(),
   databases: z.array(z.string()),
-  tablespaces: z.array(z.string()),
+  tablespaces: z.array(z.object({ name: z.string(), folder: z.string() })),
+  sorting: z.array(Sorting),
   bytes: z.number(),
 })
 export type Standing = z.infer<typeof Standing>
@@ -76,6 +89,7 @@ export async function readStanding(server: Server): Promise<Standing> {
             (select min_recovery_end_timeline from pg_control_recovery()), (select max(('x' || left(name, 8))::bit(32)::int)
             from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))
           else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline,
+        (select timeline_id from pg_control_checkpoint()) as "checkpointTimeline",
         case when pg_is_in_recovery() then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end as lsn,
         case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end as received,
         (select to_json(r) from (select status, slot_name as slot, sender_host as host, received_tli as timeline,
@@ -89,14 +103,17 @@ export async function readStanding(server: Server): Promise<Standing> {
         (select '00000000' || min(substr(name, 9)) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$') as "oldestWal",
         (select setting::int from pg_settings where name = 'wal_segment_size') as "segmentSize",
         current_setting('max_wal_senders')::int as "walSenders",
+        current_setting('max_replication_slots')::int as "maxSlots",
         current_setting('wal_level') as "walLevel",
         current_setting('data_directory') as "dataDirectory",
         current_setting('primary_conninfo') as conninfo,
         current_setting('primary_slot_name') as "slotName",
         'on' in (current_setting('wal_log_hints'), current_setting('data_checksums')) as "canRewind",
         (select json_agg(datname) from pg_database where not datistemplate) as databases,
-        (select coalesce(json_agg(spcname), '[]') from pg_tablespace where spcname not in ('pg_default', 'pg_global'))
-          as tablespaces,
+        (select coalesce(json_agg(s), '[]') from (select spcname as name, pg_tablespace_location(oid) as folder
+          from pg_tablespace where spcname not in ('pg_default', 'pg_global') order by 1) s) as tablespaces,
+        (select json_agg(s) from (select datname as database, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') as provider,
+          datcollate as collate, datctype as ctype from pg_database d where datallowconn order by 1) s) as sorting,
         (select coalesce(sum(pg_database_size(oid)), 0)::bigint from pg_database) as bytes`,
   )
   if (!standing) throw new Error('a select without FROM gives one row')
@@ -108,7 +125,8 @@ export async function readHistory(server: Server, timeline: number): Promise<str
   const file = `pg_wal/${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`
   const [row] = await server.select(
     z.object({ text: z.string().nullable() }),
-    sql`select pg_read_file(${literal(file)}, true) as text`,
+    // The form without a length came with PostgreSQL 16.
+    sql`select pg_read_file(${literal(file)}, 0, 1000000, true) as text`,
   )
   return row?.text ?? ''
 }

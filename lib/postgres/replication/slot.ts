@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
+import type { Estate } from '../../inventory/estate.ts'
 import { TaskError } from '../../task/errors.ts'
 import type { Reaching } from '../cluster.ts'
 import type { Server } from '../server.ts'
@@ -11,6 +12,35 @@ const slotPatience = 5000
 /** A primary notices after `wal_sender_timeout`, 60 s, that a standby is gone without a word. */
 const senderPatience = 75_000
 const poll = 200
+
+/** Why a standby can have no slot of its own. */
+export function slotProblem(
+  estate: Estate,
+  { node, standing }: Pick<Leader, 'node' | 'standing'>,
+  standby: string,
+): string | undefined {
+  const name = slotName(standby)
+  const found = standing.slots.find((slot) => slot.name === name)
+  if (!found) {
+    if (standing.slots.length < standing.maxSlots) return undefined
+    const slots = standing.slots.map((slot) => `${slot.name} (${slot.active ? 'in use' : 'idle'})`)
+    return (
+      `${node.name} has no replication slot left for ${standby}: max_replication_slots is ${standing.maxSlots}, taken by ${slots.join(', ') || 'none'}\n` +
+      `  next: drop one that nobody needs (select pg_drop_replication_slot('…')), or raise max_replication_slots on ${node.name} and restart it`
+    )
+  }
+  if (found.kind !== 'physical') {
+    return `the slot ${name} on ${node.name} is a ${found.kind} one, of somebody else`
+  }
+  const own = Object.values(estate.host(standby).addresses ?? {})
+  if (found.active && found.address !== null && !own.includes(found.address)) {
+    return (
+      `the slot ${name} on ${node.name} is in use by ${found.application || 'no name'} at ${found.address}, and ${standby} is ${own.join(', ')}\n` +
+      `  next: find out what runs at ${found.address}, and give it a slot of another name`
+    )
+  }
+  return undefined
+}
 
 /**
  * A slot of this name that only this standby uses.
@@ -26,20 +56,12 @@ export async function ensureSlot(
   runs: boolean,
 ): Promise<boolean> {
   const name = slotName(standby)
+  const problem = slotProblem(estate, leader, standby)
+  if (problem !== undefined) throw new TaskError(problem)
   const found = leader.standing.slots.find((slot) => slot.name === name)
   if (!found) {
     await createSlot(leader.node.server, name)
     return true
-  }
-  const own = Object.values(estate.host(standby).addresses ?? {})
-  if (found.kind !== 'physical') {
-    throw new TaskError(`the slot ${name} on ${leader.node.name} is a ${found.kind} one, of somebody else`)
-  }
-  if (found.active && found.address !== null && !own.includes(found.address)) {
-    throw new TaskError(
-      `the slot ${name} on ${leader.node.name} is in use by ${found.application || 'no name'} at ${found.address}, and ${standby} is ${own.join(', ')}`,
-      { next: `find out what runs at ${found.address}, and give it a slot of another name` },
-    )
   }
   if (found.active && !runs && !run.dryRun && !(await isIdle(leader.node.server, name, senderPatience))) {
     throw new TaskError(

@@ -14,6 +14,7 @@ const standing: Standing = {
   version: 17,
   system,
   timeline: 2,
+  checkpointTimeline: 2,
   lsn: '0/5000000',
   received: null,
   receiver: null,
@@ -22,6 +23,7 @@ const standing: Standing = {
   oldestWal: '000000000000000000000003',
   segmentSize: 16 * 1024 ** 2,
   walSenders: 10,
+  maxSlots: 10,
   walLevel: 'replica',
   dataDirectory: '/var/lib/postgresql/17/main',
   conninfo: '',
@@ -29,6 +31,7 @@ const standing: Standing = {
   canRewind: true,
   databases: ['postgres', 'shop'],
   tablespaces: [],
+  sorting: [{ database: 'shop', provider: 'c', collate: 'C.UTF-8', ctype: 'C.UTF-8' }],
   bytes: 40_000_000,
 }
 
@@ -43,6 +46,7 @@ const facts: InstanceFacts = {
   control: undefined,
   freeBytes: 10_000_000_000,
   clock: 0,
+  platform: { architecture: 'x86_64', libc: 'glibc 2.41', icu: '76', locales: ['C', 'C.utf8', 'POSIX'] },
 }
 
 function node(name: string, server: Standing | undefined, its: Partial<InstanceFacts>): Node {

@@ -13,7 +13,7 @@ for cluster in $(pg_lsclusters -h 2> /dev/null | awk '{ print $1 "-" $2 }'); do 
 packages=$(dpkg-query -W -f '\${Package}\\n' 'postgresql*' 'libpq5' 2> /dev/null || true)
 if [ -n "$packages" ]; then apt-get -qq -y purge $packages > /dev/null 2>&1; fi
 rm -rf /var/lib/postgresql /etc/postgresql /etc/postgresql-common /var/log/postgresql /run/lock/hausmeister
-rm -rf /etc/systemd/system/postgresql@.service.d
+rm -rf /etc/systemd/system/postgresql@.service.d /etc/systemd/system/postgresql@*-main.service.d /usr/local/sbin/hausmeister-fence-*
 systemctl daemon-reload
 systemctl reset-failed`
 

@@ -12,7 +12,7 @@ export const unit = 'postgresql@17-main'
 export const data = '/var/lib/postgresql/17/main'
 
 /** SQL as the superuser of one server. */
-export async function psql(lab: Lab, host: ServerHost, text: string, database = 'postgres'): Promise<string> {
+export async function psql(lab: Lab, host: string, text: string, database = 'postgres'): Promise<string> {
   const command = `cd /; runuser -u postgres -- psql -X -q -At -v ON_ERROR_STOP=1 -d ${database}`
   return (await lab.sh(host, command, { input: text })).stdout.trim()
 }
@@ -21,10 +21,14 @@ export async function psql(lab: Lab, host: ServerHost, text: string, database = 
  * Writes on both servers, as an app would, and names those that took it. Never may there be two: that is the one
  * thing no fault may bring about.
  */
-export async function whoTakesWrites(lab: Lab): Promise<ServerHost[]> {
+export function whoTakesWrites(lab: Lab): Promise<ServerHost[]> {
+  return writersAmong(lab, servers)
+}
+
+export async function writersAmong<Name extends string>(lab: Lab, hosts: readonly Name[]): Promise<Name[]> {
   const write = 'create table if not exists lab_fence (n int); insert into lab_fence values (1);'
   const answers = await Promise.all(
-    servers.map(async (host) => {
+    hosts.map(async (host) => {
       const command = `cd /; runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1`
       // A machine without power takes none.
       const result = await lab.sh(host, command, { input: write, nothrow: true }).catch(() => undefined)

@@ -1,5 +1,6 @@
 import type { Lab } from './lab.ts'
-import { psql, type ServerHost } from './replication.ts'
+import { addressOf, machineNamed } from './machines.ts'
+import { psql, servers } from './replication.ts'
 
 /** What a writer has seen and what is there. */
 export interface Written {
@@ -24,7 +25,8 @@ export class Writer {
     this.#lab = lab
   }
 
-  static async start(lab: Lab, leader: ServerHost): Promise<Writer> {
+  /** @param hosts of the cluster */
+  static async start(lab: Lab, leader: string, hosts: readonly string[] = servers): Promise<Writer> {
     await psql(
       lab,
       leader,
@@ -34,7 +36,8 @@ export class Writer {
       'weltenwind',
     )
     const { app } = await lab.secrets()
-    await lab.sh('vm-app', start, { input: `${app}\n` })
+    const addresses = hosts.map((host) => addressOf(machineNamed(host), 'internal'))
+    await lab.sh('vm-app', start, { input: `${app}\n${addresses.join(',')}\n` })
     const writer = new Writer(lab)
     await writer.more(20)
     return writer
@@ -56,7 +59,7 @@ export class Writer {
   }
 
   /** Compares what the writer was told with what is on a server. */
-  async compare(leader: ServerHost): Promise<Written> {
+  async compare(leader: string): Promise<Written> {
     const { stdout: told } = await this.#lab.sh('vm-app', 'cat /run/lab-writer/told')
     const ids = told.split('\n').filter((line) => /^[0-9a-f-]{36}$/.test(line))
     const values =
@@ -77,14 +80,15 @@ export class Writer {
 
 /** One connection is one psql; whatever ends it, the loop makes the next one. */
 const start = `set -eu
-read -r password
+read -r password; read -r addresses
 systemctl stop lab-writer 2>/dev/null || true
 rm -rf /run/lab-writer; mkdir /run/lab-writer
 umask 077
 printf '*:*:*:ww_app:%s\\n' "$password" > /run/lab-writer/pass
-cat > /run/lab-writer/loop <<'LOOP'
-conn='host=10.10.10.11,10.10.10.12 port=5432 user=ww_app dbname=weltenwind passfile=/run/lab-writer/pass
-  target_session_attrs=read-write connect_timeout=2 tcp_user_timeout=2000 application_name=writer'
+echo "hosts=$addresses" > /run/lab-writer/loop
+cat >> /run/lab-writer/loop <<'LOOP'
+conn="host=$hosts port=5432 user=ww_app dbname=weltenwind passfile=/run/lab-writer/pass
+  target_session_attrs=read-write connect_timeout=2 tcp_user_timeout=2000 application_name=writer"
 while :; do
   yes 'insert into lab_writer values (gen_random_uuid()) returning id;' | psql -X -q -At "$conn" >> told 2>> complaints || true
   sleep 0.02

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-import { notes, type Outcome, runTask, type Watch } from './faults/task-run.ts'
+import { begins, notes, type Outcome, runTask, type Watch } from './faults/task-run.ts'
 import { openLab } from './lab.ts'
 import { provisionPostgres } from './postgres.ts'
 import { changed, data, inventoryWith, psql, unit, whoTakesWrites } from './replication.ts'
@@ -21,6 +21,11 @@ async function expectHealthy(): Promise<void> {
   const again = await pgReplica()
   expect(again.error).toBe('')
   expect(changed(again.events)).toBe(0)
+  await expectFollowing()
+}
+
+/** It streams through its slot, and nothing of a fault is left. */
+async function expectFollowing(): Promise<void> {
   expect(await receiver()).toBe('streaming|pg_replica')
   expect(await slots()).toBe('pg_replica|t')
   expect(await below()).toEqual([`${data}.pgpass`])
@@ -81,7 +86,7 @@ test('a standby that was made by hand gets a slot of its own, and streams again 
   await lab.poweroff('pg-replica')
   await lab.poweron('pg-replica')
   await expect.poll(receiver, { timeout: 30_000 }).toBe('streaming|pg_replica')
-  await expectHealthy()
+  await expectFollowing()
 })
 
 test('a bare machine is built, by one of two runs; the password stands in no event', async () => {
@@ -150,7 +155,7 @@ describe('while the primary is copied', () => {
       await lab.unlimitDisk('pg-replica', '/var/lib/postgresql')
     }
     expect((await pgReplica()).error).toBe('')
-    await expectHealthy()
+    await expectFollowing()
   })
 
   test('the controller is killed with -9: what it left is no database, and the next run builds', async () => {
@@ -163,7 +168,7 @@ describe('while the primary is copied', () => {
       .toBe('0')
     expect((await lab.sh('pg-replica', `ls ${data} 2>&1 || true`)).stdout).toMatch(/No such file/)
     expect((await pgReplica()).error).toBe('')
-    await expectHealthy()
+    await expectFollowing()
   })
 
   test('the cable of the standby is cut, and mended: the next run builds', async () => {
@@ -172,7 +177,7 @@ describe('while the primary is copied', () => {
     expect(outcome.error).toMatch(/slot pg_replica (is dropped again|on pg-primary is kept)/)
     await lab.mend('pg-replica')
     expect((await pgReplica()).error).toBe('')
-    await expectHealthy()
+    await expectFollowing()
   })
 })
 
@@ -197,7 +202,7 @@ test('a slot of its name that somebody else uses is left alone', async () => {
   // Left over, and idle: it is taken.
   await expect.poll(slots).toBe('pg_replica|f')
   expect((await pgReplica()).error).toBe('')
-  await expectHealthy()
+  await expectFollowing()
 })
 
 test('WAL that it needs is gone: says so, and --rebuild builds it anew', async () => {
@@ -248,12 +253,38 @@ test('a standby that was promoted by hand: refused while it runs, then rewound w
     `echo 'host postgres replicator 10.10.10.0/24 scram-sha-256' >> ${hba}; systemctl reload ${unit}`,
   )
   expect((await pgReplica()).error).toMatch(/no terminal to confirm "pg-replica"/)
+
+  await lab.sh(
+    'pg-replica',
+    `systemctl stop ${unit}; cp -a ${data} /var/lib/postgresql/lab-diverged; systemctl start ${unit}`,
+  )
+  let killing: Promise<unknown> | undefined
+  const cutOff = await pgReplica(['--yes'], (line) => {
+    if (!begins('Rewind', line)) return
+    // Before it has moved the data it only asks whether it could.
+    const kill = `until [ -e ${data}.rewinding ] && pkill -9 -x pg_rewind; do sleep 0.01; done`
+    killing = lab.sh('pg-replica', `timeout 30 bash -c '${kill}'`)
+  })
+  await killing
+  expect(cutOff).toMatchObject({
+    code: 1,
+    error: expect.stringMatching(/half rewound it is no use; build it anew: .*--rebuild/),
+  })
+  expect((await lab.sh('pg-replica', `systemctl start ${unit}`, { nothrow: true })).exitCode).not.toBe(0)
+  expect((await pgReplica(['--yes'])).error).toMatch(/a rewind of it was cut off, and what is left is no use/)
+  expect((await pgReplica(['--rebuild', '--host', 'pg-replica', '--yes'])).error).toBe('')
+  await expectFollowing()
+
+  await lab.sh(
+    'pg-replica',
+    `systemctl stop ${unit}; rm -r ${data}; mv /var/lib/postgresql/lab-diverged ${data}; systemctl start ${unit}`,
+  )
   const rewound = await pgReplica(['--yes'])
   await lab.sh('pg-primary', `sed -i '/^host postgres replicator/d' ${hba}; systemctl reload ${unit}`)
   expect(rewound.error).toBe('')
   expect(await psql(lab, 'pg-replica', "select to_regclass('lab_lost') is null")).toBe('t')
   await expectHealthy()
-})
+}, 240_000)
 
 test('another version than the inventory’s: names what is there', async () => {
   const other = await inventoryWith(lab, (cluster) => (cluster['version'] = 15))

@@ -25,6 +25,9 @@ const firstWithPrepared = [1, 21] as const
 /** Twice what Prisma's engine keeps for one connection by default. */
 const preparedStatements = 200
 
+/** How long a server may be silent before it is taken for dead; pg-promote needs longer. Milliseconds. */
+const serverPatience = 15_000
+
 /** What its files say; undefined where there is none. */
 export type Files = Record<string, string | undefined>
 
@@ -81,6 +84,11 @@ export function configure(pooler: Pooler, before: Files, facts: Facts): Configur
     ...(hasPrepared(facts.version) ? { max_prepared_statements: String(preparedStatements) } : {}),
     // Its own 15 s make an outage of a moment one of 15 s: it answers everybody with the first refusal.
     server_login_retry: '1',
+    // A client whose server lost its power in the middle of a query would wait for a quarter of an hour (Linux's
+    // tcp_retries2), also when another server has long been promoted.
+    tcp_user_timeout: String(serverPatience),
+    tcp_keepidle: String(serverPatience / 1000),
+    tcp_keepintvl: '5',
     // The JDBC driver and some others send it, and pgbouncer refuses what it does not know.
     ignore_startup_parameters: withItem(own['ignore_startup_parameters'], 'extra_float_digits'),
   }

@@ -40,8 +40,14 @@ export async function composePooler(entry: Entry, app: ComposeApp, login: Host):
       })
     },
     async isRunning() {
-      const { stdout } = await control.read`cd; cd ${home}; ${compose} ps -q --status running ${service}`
-      return stdout.trim() !== ''
+      // Where there is no folder, or no docker, nothing runs; whatever else is wrong must not look so.
+      const { stdout, stderr, exitCode } = await control.read({
+        nothrow: true,
+      })`cd; [ -e ${home} ] || exit 0; cd ${home}; ${compose} ps -q --status running ${service}`
+      if (exitCode === 0) return stdout.trim() !== ''
+      if (/Cannot connect to the Docker daemon|no such service|no configuration file/i.test(stderr))
+        return false
+      throw new TaskError(`whether ${name} runs cannot be told`, { seen: stderr.trim() })
     },
     // By the restart policy in the compose file, which is the user's.
     isEnabled: async () => true,

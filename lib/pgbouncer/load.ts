@@ -55,7 +55,7 @@ async function differences(ask: Ask, { settings, routes }: Configuration): Promi
 }
 
 /** Those that pgbouncer has otherwise, or not at all. */
-function wrongRoutes(databases: Row[], routes: Route[]): Route[] {
+export function wrongRoutes(databases: Row[], routes: Route[]): Route[] {
   return routes.filter(({ name, host, port }) => {
     const found = databases.find((database) => database['name'] === name)
     return found?.['host'] !== host || Number(found['port']) !== port || found['database'] !== name

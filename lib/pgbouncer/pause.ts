@@ -5,6 +5,10 @@ const longest = 90
 
 /** A pooler whose clients wait until it is resumed. */
 export interface PausedPooler {
+  /** When it was told to, by `performance.now()`. */
+  since: number
+  /** Reads its files anew, and stays paused. @param timeout milliseconds */
+  reload(timeout: number): Promise<void>
   /** Ends the pause, once; later calls do nothing. */
   resume(): Promise<void>
 }
@@ -51,6 +55,7 @@ exit 0`
  */
 export async function pausePooler(pooler: Pooler, limit = longest): Promise<PausedPooler> {
   const words = await pooler.signal()
+  const since = performance.now()
   const holding = pooler.control.change({
     keepInputOpen: true,
     uncancelled: true,
@@ -70,6 +75,10 @@ export async function pausePooler(pooler: Pooler, limit = longest): Promise<Paus
   if (failure !== undefined && failure !== 'paused') throw failure
   let resumed = false
   return {
+    since,
+    async reload(timeout) {
+      await pooler.control.change({ timeout, shown: { command: `reload ${pooler.name}` } })`${words} HUP`
+    },
     async resume() {
       if (resumed) return
       resumed = true
@@ -97,12 +106,22 @@ export class Pausing {
     return this.#pooler?.name
   }
 
+  /** Since when it is paused, by `performance.now()`. */
+  get since(): number | undefined {
+    return this.#paused?.since
+  }
+
   /** @returns whether it is paused now */
   async pause(): Promise<boolean> {
     if (this.#paused) return true
     if (!this.#pooler || !(await this.#pooler.isRunning())) return false
     this.#paused = await pausePooler(this.#pooler)
     return true
+  }
+
+  /** Lets it read its files anew while it is paused. @param timeout milliseconds */
+  async reload(timeout: number): Promise<void> {
+    await this.#paused?.reload(timeout)
   }
 
   async resume(): Promise<void> {

@@ -27,7 +27,10 @@ export interface Route {
 }
 
 /** All addresses of a cluster's servers that the inventory knows; two names may lead to one. */
-export function endpointsOf(estate: Estate, { cluster: name, app }: DatabaseTarget): Endpoint[] {
+export function endpointsOf(
+  estate: Estate,
+  { cluster: name, app }: Pick<DatabaseTarget, 'cluster' | 'app'>,
+): Endpoint[] {
   const cluster = estate.cluster(name)
   if ('url' in cluster) {
     const url = new URL(estate.secret(cluster.url))

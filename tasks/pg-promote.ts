@@ -7,13 +7,13 @@
  *   npx tsx tasks/pg-promote.ts --to pg-replica         # asks you to type the cluster's name
  *   npx tsx tasks/pg-promote.ts --to pg-replica --yes   # scripts
  */
-import { z } from 'zod'
-
-import { warnOfPooler } from '../lib/pgbouncer/poolers.ts'
+import { letClientsFollow, lookAtClients } from '../lib/postgres/replication/clients.ts'
 import {
   type ClusterTarget,
   clusterPreflight,
   clusterTarget,
+  type HandoverFlags,
+  handoverFlags,
 } from '../lib/postgres/replication/cluster-target.ts'
 import { followingOf, letFollow } from '../lib/postgres/replication/following.ts'
 import {
@@ -32,22 +32,6 @@ import { TaskError } from '../lib/task/errors.ts'
 import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
-const flags = z.object({
-  cluster: z
-    .string()
-    .optional()
-    .meta({ description: 'the only one with several machines is the default', placeholder: 'NAME' }),
-  to: z
-    .string()
-    .optional()
-    .meta({ description: 'the new primary; default: the only standby', placeholder: 'HOST' }),
-  confirm: z
-    .string()
-    .optional()
-    .meta({ description: 'allow it for this production cluster', placeholder: 'NAME' }),
-})
-type Flags = z.output<typeof flags>
-
 export const task = defineTask({
   name: 'pg-promote',
   summary: 'Make a standby the primary when the primary is gone',
@@ -58,7 +42,7 @@ export const task = defineTask({
     'npx tsx tasks/pg-promote.ts --to pg-replica --dry-run',
     'npx tsx tasks/pg-promote.ts --to pg-replica',
   ],
-  flags,
+  flags: handoverFlags,
   preflight: ({ estate, flags: given }) =>
     clusterPreflight(
       estate,
@@ -86,7 +70,7 @@ export const task = defineTask({
 })
 
 async function promote(
-  session: Session<Flags>,
+  session: Session<HandoverFlags>,
   target: ClusterTarget,
   nodes: Nodes,
   to: Node,
@@ -105,7 +89,7 @@ async function promote(
     await notePromotion(to, gone)
     await insistOnPromotion(to, session.dryRun)
   })
-  warnOfPooler(session, target.name, to.name)
+  await leadClients(session, target, to)
   for (const node of nodes.nodes.filter((one) => one !== to && isStandby(one))) {
     await session.step(`Let ${node.name} follow ${to.name}`, async () =>
       letFollow(session, target, await leaderOf(to), node),
@@ -129,9 +113,15 @@ async function promote(
   }
 }
 
+/** Who cannot be led there is told of; the promotion stands all the same. */
+async function leadClients(session: Session<HandoverFlags>, target: ClusterTarget, to: Node): Promise<void> {
+  const clients = await lookAtClients(session, target, 'primary gone')
+  await letClientsFollow(session, target, clients, to.name)
+}
+
 /** What came back starts as a standby only, whoever starts it. */
 async function fence(
-  session: Session<Flags>,
+  session: Session<HandoverFlags>,
   target: ClusterTarget,
   to: Node,
   returned: Node[],
@@ -145,6 +135,7 @@ async function fence(
       `let it join again: ${session.command('pg-replica', ['--cluster', target.name, '--host', name])}`,
     )
   }
+  await leadClients(session, target, to)
 }
 
 await runIfMain(import.meta, task)

@@ -1,19 +1,25 @@
 /**
  * Makes a standby the primary, and the primary a standby, without losing a committed row.
- * Clients are cut off once and have to connect anew. Safe to run again: a run that was cut off is finished, or
- * taken back, by the next one.
+ * Clients of the pooler wait meanwhile; others are cut off once and have to connect anew. Pooler and apps follow.
+ * Safe to run again: a run that was cut off is finished, or taken back, by the next one.
  *
  *   npx tsx tasks/pg-switchover.ts --dry-run
  *   npx tsx tasks/pg-switchover.ts --to pg-replica         # asks you to type the cluster's name
  *   npx tsx tasks/pg-switchover.ts --to pg-replica --yes   # scripts
  */
-import { z } from 'zod'
-
-import { warnOfPooler } from '../lib/pgbouncer/poolers.ts'
+import {
+  type Clients,
+  describeMoves,
+  insistOnAll,
+  letClientsFollow,
+  lookAtClients,
+} from '../lib/postgres/replication/clients.ts'
 import {
   type ClusterTarget,
   clusterPreflight,
   clusterTarget,
+  type HandoverFlags,
+  handoverFlags,
 } from '../lib/postgres/replication/cluster-target.ts'
 import { follow, followingOf, letFollow } from '../lib/postgres/replication/following.ts'
 import {
@@ -42,30 +48,15 @@ import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 import { duration } from '../lib/task/text.ts'
 
-const flags = z.object({
-  cluster: z
-    .string()
-    .optional()
-    .meta({ description: 'the only one with several machines is the default', placeholder: 'NAME' }),
-  to: z
-    .string()
-    .optional()
-    .meta({ description: 'the new primary; default: the only standby', placeholder: 'HOST' }),
-  confirm: z
-    .string()
-    .optional()
-    .meta({ description: 'allow it for this production cluster', placeholder: 'NAME' }),
-})
-type Flags = z.output<typeof flags>
-
 export const task = defineTask({
   name: 'pg-switchover',
   summary: 'Make a standby the primary, and the primary a standby',
   details:
     'Stops the primary in good order, promotes the standby once it has everything, and lets the old primary ' +
-    'follow it. There are never two that take writes, wherever it is cut off. Safe to run again.',
+    'follow it. The clients of the pooler wait meanwhile; pooler and apps are led to the new primary. ' +
+    'There are never two that take writes, wherever it is cut off. Safe to run again.',
   examples: ['npx tsx tasks/pg-switchover.ts --dry-run', 'npx tsx tasks/pg-switchover.ts --to pg-replica'],
-  flags,
+  flags: handoverFlags,
   preflight: ({ estate, flags: given }) => clusterPreflight(estate, { ...given, host: given.to }, true),
   async run(session) {
     const target = clusterTarget(session.estate, session.flags.cluster)
@@ -74,24 +65,39 @@ export const task = defineTask({
     const plan = planSwitch(nodes, to, (host) =>
       session.command('pg-replica', ['--cluster', target.name, '--host', host]),
     )
-    if (plan.way !== 'rejoin') await handOver(session, target, plan)
-    await rejoin(session, target, to, nodes)
+    const clients = await lookAtClients(session, target, plan.way === 'switch' ? 'all is well' : 'cut off')
+    try {
+      if (plan.way !== 'rejoin') await handOver(session, target, plan, clients)
+      await letClientsFollow(session, target, clients, to.name)
+      await rejoin(session, target, to, nodes)
+    } finally {
+      await resume(session, clients)
+    }
+    if (!session.dryRun) insistOnAll(clients, to.name)
   },
 })
 
 type HandOver = Exclude<SwitchPlan, { way: 'rejoin' }>
 
-async function handOver(session: Session<Flags>, target: ClusterTarget, plan: HandOver): Promise<void> {
+async function handOver(
+  session: Session<HandoverFlags>,
+  target: ClusterTarget,
+  plan: HandOver,
+  clients: Clients,
+): Promise<void> {
   const { way, from, to } = plan
+  const { pooler } = clients
   const again = switchCommand(session, target, to)
   if (way === 'switch') {
     const lag = bytesBetween(to.standing?.lsn ?? '0/0', from.standing?.lsn ?? '0/0')
     session.note(
-      `${to.name} streams from ${from.name} and is ${lag} bytes behind\n${await describeClients(from.server)}`,
+      `${to.name} streams from ${from.name} and is ${lag} bytes behind\n${await describeClients(from.server, pooler?.name)}`,
     )
   } else {
     session.warn(`nobody takes writes: a switchover from ${from.name} to ${to.name} was cut off`)
   }
+  const moves = await describeMoves(session, target, clients, to.name)
+  if (moves.length > 0) session.note(moves.join('\n'))
   await session.confirm(
     target.name,
     `This makes ${to.name} the primary of ${target.name} in place of ${from.name}.`,
@@ -102,6 +108,7 @@ async function handOver(session: Session<Flags>, target: ClusterTarget, plan: Ha
       () => revive(from, to, session.dryRun),
       () => proveRevived(from),
     )
+    await letClientsFollow(session, target, clients, from.name)
     throw new TaskError(`${to.name} lacked something of ${from.name}; ${from.name} is the primary again`, {
       next: again,
     })
@@ -115,7 +122,10 @@ async function handOver(session: Session<Flags>, target: ClusterTarget, plan: Ha
     if (way === 'switch') await checkpoint(from.server)
   })
   let promoting = false
-  const start = performance.now()
+  if (pooler) {
+    await session.step(`Pause ${pooler.name}`, async (step) => void (step.detail = await pooler.pause()))
+  }
+  const start = pooler?.since ?? performance.now()
   try {
     if (way === 'switch') await session.step(`Stop ${from.name}`, () => stopAndMark(from.instance))
     else await markStandby(from.instance)
@@ -124,17 +134,19 @@ async function handOver(session: Session<Flags>, target: ClusterTarget, plan: Ha
         step.detail = `it is past the last record of ${from.name}, at ${await proveCaughtUp(from, to.server)}`
       })
     }
+    // Before the promotion: whoever resumes it from now on, its clients go to the only one that can be the primary.
+    if (pooler) await session.step(`Point ${pooler.name} to ${to.name}`, () => pooler.turn(to.name))
     promoting = true
     await session.step(
       `Promote ${to.name}`,
       () => promote(to.server),
       () => provePromoted(to.server),
     )
+    if (pooler) await session.step(`Resume ${pooler.name}`, () => resume(session, clients))
     await session.prove(`Write on ${to.name}`, async (step) => {
       await writeRecord(to.server)
       step.detail = `nobody could write for ${duration(performance.now() - start)} at most`
     })
-    warnOfPooler(session, target.name, to.name)
   } catch (error) {
     await session.recover(error, {
       title: promoting ? `Promote ${to.name} all the same` : `Let ${from.name} take writes again`,
@@ -142,18 +154,32 @@ async function handOver(session: Session<Flags>, target: ClusterTarget, plan: Ha
       work: async () => {
         if (promoting) {
           await insistOnPromotion(to, session.dryRun)
+          await letClientsFollow(session, target, clients, to.name)
           return `${to.name} is the primary; let ${from.name} follow it with: ${again}`
         }
         await revive(from, to, session.dryRun)
         await proveRevived(from)
-        return `${from.name} is the primary as before`
+        await letClientsFollow(session, target, clients, from.name)
+        return [`${from.name} is the primary as before`, ...clients.stragglers].join('\n')
       },
     })
   }
 }
 
+/** A pooler that we cannot resume any more is resumed by its own machine, and led to where we had pointed it. */
+async function resume(session: Session<HandoverFlags>, { pooler }: Clients): Promise<void> {
+  await pooler?.resume().catch((error: unknown) => {
+    session.warn(`${pooler.name} is resumed by its own machine within half a minute: ${String(error)}`)
+  })
+}
+
 /** Whoever does not follow the new primary yet is made to. */
-async function rejoin(session: Session<Flags>, target: ClusterTarget, to: Node, nodes: Nodes): Promise<void> {
+async function rejoin(
+  session: Session<HandoverFlags>,
+  target: ClusterTarget,
+  to: Node,
+  nodes: Nodes,
+): Promise<void> {
   const others = nodes.nodes.filter(({ name }) => name !== to.name)
   for (const node of others) {
     const { name } = node
@@ -189,7 +215,11 @@ async function rejoin(session: Session<Flags>, target: ClusterTarget, to: Node, 
   })
 }
 
-function switchCommand(session: Session<Flags>, { name, production }: ClusterTarget, to: Node): string {
+function switchCommand(
+  session: Session<HandoverFlags>,
+  { name, production }: ClusterTarget,
+  to: Node,
+): string {
   const confirm = production ? ['--confirm', name] : []
   return session.command('pg-switchover', ['--cluster', name, '--to', to.name, ...confirm])
 }

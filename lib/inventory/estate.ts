@@ -93,6 +93,12 @@ export class Estate {
       .map(([name, app]) => ({ name, app }))
   }
 
+  appsOf(clusterName: string): NamedApp[] {
+    return Object.entries(this.apps)
+      .filter(([, app]) => app.database?.cluster === clusterName)
+      .map(([name, app]) => ({ name, app }))
+  }
+
   /**
    * @param network default: the one that SSH uses, else the first of the inventory that the host is in
    * @throws EstateError when the host has no such address

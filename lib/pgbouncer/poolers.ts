@@ -1,7 +1,6 @@
 import type { Hosts } from '../host/hosts.ts'
 import type { Estate } from '../inventory/estate.ts'
 import type { PoolerEntry } from '../inventory/inventory.ts'
-import type { Session } from '../task/session.ts'
 import type { Reach } from '../task/task.ts'
 import { composePooler } from './compose-pooler.ts'
 import type { Pooler } from './pooler.ts'
@@ -26,13 +25,6 @@ export async function poolerOf(
 export function poolerReach(estate: Estate, cluster: string): Reach[][] {
   const entry = estate.cluster(cluster).pooler
   return entry ? [[{ host: poolerHost(estate, entry), as: 'root' }]] : []
-}
-
-/** For the operator, when another machine has become the primary and nobody has told the pooler yet. */
-export function warnOfPooler(session: Session<unknown>, cluster: string, primary: string): void {
-  if (!session.estate.cluster(cluster).pooler) return
-  const next = session.command('pg-pooler', ['--cluster', cluster])
-  session.warn(`the pooler of ${cluster} does not follow by itself; point it to ${primary}: ${next}`)
 }
 
 function poolerHost(estate: Estate, entry: PoolerEntry): string {

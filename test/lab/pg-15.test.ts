@@ -60,7 +60,7 @@ describe('a cluster of two bare machines, PostgreSQL 15', () => {
   })
 
   test('it changes roles and back under a writer, and loses no committed row', async () => {
-    const writer = await Writer.start(lab, first, hosts)
+    const writer = await Writer.start(lab, first, { hosts })
     try {
       for (const to of [second, first]) {
         await done('pg-switchover', ['--to', to, '--yes'])
@@ -76,7 +76,7 @@ describe('a cluster of two bare machines, PostgreSQL 15', () => {
   })
 
   test('it outlives a pulled plug: the old primary comes back fenced, and is rewound', async () => {
-    const writer = await Writer.start(lab, first, hosts)
+    const writer = await Writer.start(lab, first, { hosts })
     let written: Written
     try {
       await writer.more(200)

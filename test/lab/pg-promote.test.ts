@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { notes, type Outcome, runTask } from './faults/task-run.ts'
+import { expectFollowed, placeFollowers } from './followers.ts'
 import { openLab } from './lab.ts'
+import { resetPooler } from './pooler.ts'
 import { provisionPostgres } from './postgres.ts'
 import { changed, psql, type ServerHost, servers, unit, whoTakesWrites } from './replication.ts'
 import { Writer } from './writer.ts'
@@ -27,23 +29,23 @@ async function roles(): Promise<{ leader: ServerHost; other: ServerHost }> {
 const hba = '/etc/postgresql/17/main/pg_hba.conf'
 
 beforeAll(async () => {
-  await provisionPostgres(lab)
+  await placeFollowers(lab)
   for (const host of servers) {
     await lab.sh(
       host,
       `echo 'host postgres replicator 10.10.10.0/24 scram-sha-256' >> ${hba}; systemctl reload ${unit}`,
     )
   }
-  expect((await run('pg-replica', [])).error).toBe('')
 })
 afterAll(async () => {
   const { leader } = await roles()
   await psql(lab, leader, 'drop table if exists lab_fence')
-  await psql(lab, leader, 'drop table if exists lab_writer', 'weltenwind')
+  await Writer.clear(lab, leader)
   for (const host of servers) {
     await lab.sh(host, `sed -i '/^host postgres replicator/d' ${hba}; systemctl reload ${unit}`)
   }
   await provisionPostgres(lab)
+  await resetPooler(lab)
 })
 
 test('refused while the primary answers: by SSH, by SSH without its server, or only to the standby', async () => {
@@ -70,6 +72,7 @@ test(
         .poll(() => psql(lab, other, 'select status from pg_stat_wal_receiver'), { timeout: 30_000 })
         .toBe('streaming')
       const writer = await Writer.start(lab, leader)
+      const pooled = await Writer.start(lab, leader, { way: 'pooled' })
       try {
         await writer.more(200)
         await lab.poweroff(leader)
@@ -77,9 +80,12 @@ test(
         expect(outcome.error).toBe('')
         expect(notes(outcome)).toMatch(new RegExp(`${other} has received all up to`))
         expect(await whoTakesWrites(lab)).toEqual([other])
-        await writer.more(100)
-        await writer.stop()
-        const written = await writer.compare(other)
+        // The pooler's client was in the middle of a row when its server lost its power.
+        await Promise.all([writer.more(100), pooled.more(100)])
+        await expectFollowed(lab, other)
+        await Promise.all([writer.stop(), pooled.stop()])
+        const all = [await writer.compare(other), await pooled.compare(other)]
+        const lost = all.reduce((sum, written) => sum + written.lost, 0)
         // Its server starts at boot, and is kept from it.
         await lab.poweron(leader)
         await expect
@@ -95,32 +101,40 @@ test(
         const rejoined = await run('pg-replica', ['--yes'])
         expect(rejoined.error).toBe('')
         const bytes = Number(/\((\d+) bytes\) of WAL after that/.exec(notes(rejoined))?.[1] ?? 0)
-        console.log(`promotion ${round + 1}: ${JSON.stringify(written)}, ${bytes} bytes given up`)
+        const [direct, through] = all.map(
+          ({ errors, ...written }) => `${JSON.stringify(written)}, ${errors.length} errors`,
+        )
+        console.log(`promotion ${round + 1}: direct ${direct}; pooled ${through}; ${bytes} bytes given up`)
         // A row and its commit take more than 100 bytes of WAL.
-        expect(written.lost * 100).toBeLessThanOrEqual(bytes)
+        expect(lost * 100).toBeLessThanOrEqual(bytes)
         expect(await whoTakesWrites(lab)).toEqual([other])
         expect(await psql(lab, leader, 'select status from pg_stat_wal_receiver')).toBe('streaming')
         const healthy = await run('pg-replica', [])
         expect([healthy.error, changed(healthy.events)]).toEqual(['', 0])
       } finally {
-        await writer.stop()
+        await Promise.all([writer.stop(), pooled.stop()])
       }
     }
   },
   rounds * 90_000,
 )
 
-test('a primary that was cut off and never stopped is stopped by the next run', async () => {
+test('primary and pooler cut off: promoted all the same; the next run stops the one and leads the other', async () => {
   const { leader, other } = await roles()
-  await lab.cut(leader)
+  await Promise.all([lab.cut(leader), lab.cut('vm-app')])
   const outcome = await promote(other)
-  await lab.mend(leader)
-  expect(outcome.error).toBe('')
+  await Promise.all([lab.mend(leader), lab.mend('vm-app')])
+  expect([outcome.code, outcome.error]).toEqual([0, ''])
   expect(notes(outcome)).toMatch(/run this task again as soon as it answers/)
+  expect(notes(outcome)).toMatch(
+    /the pooler of main does not follow: vm-app.*tasks\/pg-pooler\.ts --cluster main/,
+  )
+  expect(notes(outcome)).toMatch(/app weltenwind on vm-app does not follow: vm-app/)
   const fenced = await promote(other)
   expect(fenced.error).toBe('')
   expect(changed(fenced.events)).toBeGreaterThan(0)
   expect(await whoTakesWrites(lab)).toEqual([other])
+  await expectFollowed(lab, other)
   // Whoever starts it: it is a standby.
   await lab.sh(leader, `systemctl start ${unit}`)
   expect(await whoTakesWrites(lab)).toEqual([other])

@@ -168,3 +168,24 @@ export async function placeWeltenwind(
     `docker compose -f ${home}/docker-compose.yml up -d --wait --quiet-pull && ${waitForApp}`,
   )
 }
+
+/** The status with which the app says how it is, to another machine; `000` when it does not answer. */
+export async function health(lab: Lab): Promise<string> {
+  const { stdout } = await lab.sh(
+    'pve',
+    "curl -s -m 9 -o /dev/null -w '%{http_code}' http://10.10.10.14:3000/api/health || true",
+  )
+  return stdout
+}
+
+export async function untilWell(lab: Lab): Promise<void> {
+  await lab.sh(
+    host,
+    `for try in $(seq 300); do
+  if curl -sf -o /dev/null -m 4 http://10.10.10.14:3000/api/health; then exit; fi
+  sleep 0.1
+done
+docker logs --tail 20 weltenwind-app >&2
+exit 1`,
+  )
+}

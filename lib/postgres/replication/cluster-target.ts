@@ -1,9 +1,28 @@
+import { z } from 'zod'
+
 import { EstateError } from '../../inventory/errors.ts'
 import type { Estate } from '../../inventory/estate.ts'
 import type { MachineCluster } from '../../inventory/inventory.ts'
 import type { Preflight } from '../../task/task.ts'
 import { machinesOnly } from '../kinds.ts'
 import { slotName } from './replication.ts'
+
+/** The flags of the tasks that make another machine the primary. */
+export const handoverFlags = z.object({
+  cluster: z
+    .string()
+    .optional()
+    .meta({ description: 'the only one with several machines is the default', placeholder: 'NAME' }),
+  to: z
+    .string()
+    .optional()
+    .meta({ description: 'the new primary; default: the only standby', placeholder: 'HOST' }),
+  confirm: z
+    .string()
+    .optional()
+    .meta({ description: 'allow it for this production cluster', placeholder: 'NAME' }),
+})
+export type HandoverFlags = z.output<typeof handoverFlags>
 
 /** A cluster of several machines, and the role that its standbys log in as. */
 export interface ClusterTarget {

@@ -33,8 +33,11 @@ const Client = z.object({
   count: z.number(),
 })
 
-/** Who is connected to a server, and will have to connect anew; not replication, and not we ourselves. */
-export async function describeClients(server: Server): Promise<string> {
+/**
+ * Who is connected to a server, and will have to connect anew; not replication, and not we ourselves.
+ * @param pooler by name: its own clients wait
+ */
+export async function describeClients(server: Server, pooler: string | undefined): Promise<string> {
   const clients = await server.select(
     Client,
     sql`select coalesce(datname, '') as database, coalesce(nullif(application_name, ''), 'no name') as application,
@@ -46,7 +49,8 @@ export async function describeClients(server: Server): Promise<string> {
   const each = clients.map(
     (one) => `${one.count} × ${one.application} from ${one.address} to ${one.database}`,
   )
-  return `connected, and will be cut off: ${each.join('; ')}`
+  const but = pooler === undefined ? '' : ` unless they come through ${pooler}, where they wait`
+  return `connected, and will be cut off${but}: ${each.join('; ')}`
 }
 
 /** The stop is short when little is left to be written at its end. */

@@ -7,6 +7,7 @@
  *   npx tsx tasks/pg-switchover.ts --to pg-replica         # asks you to type the cluster's name
  *   npx tsx tasks/pg-switchover.ts --to pg-replica --yes   # scripts
  */
+import { reasonOf } from '../lib/postgres/cluster.ts'
 import {
   type Clients,
   describeMoves,
@@ -96,7 +97,7 @@ async function handOver(
   } else {
     session.warn(`nobody takes writes: a switchover from ${from.name} to ${to.name} was cut off`)
   }
-  const moves = await describeMoves(session, target, clients, to.name)
+  const moves = await describeMoves(session, target, clients, way === 'revive' ? from.name : to.name)
   if (moves.length > 0) session.note(moves.join('\n'))
   await session.confirm(
     target.name,
@@ -123,7 +124,12 @@ async function handOver(
   })
   let promoting = false
   if (pooler) {
-    await session.step(`Pause ${pooler.name}`, async (step) => void (step.detail = await pooler.pause()))
+    await session.step(`Pause ${pooler.name}`, async (step) => {
+      step.detail = await pooler.pause().catch((error: unknown) => {
+        if (way === 'switch') throw error
+        return `its clients do not wait: ${reasonOf(error)}`
+      })
+    })
   }
   const start = pooler?.since ?? performance.now()
   try {
@@ -142,7 +148,11 @@ async function handOver(
       () => promote(to.server),
       () => provePromoted(to.server),
     )
-    if (pooler) await session.step(`Resume ${pooler.name}`, () => resume(session, clients))
+    if (pooler) {
+      await session.step(`Resume ${pooler.name}`, async (step) => {
+        if (!(await resume(session, clients))) step.detail = 'left to its own machine'
+      })
+    }
     await session.prove(`Write on ${to.name}`, async (step) => {
       await writeRecord(to.server)
       step.detail = `nobody could write for ${duration(performance.now() - start)} at most`
@@ -167,10 +177,14 @@ async function handOver(
 }
 
 /** A pooler that we cannot resume any more is resumed by its own machine, and led to where we had pointed it. */
-async function resume(session: Session<HandoverFlags>, { pooler }: Clients): Promise<void> {
-  await pooler?.resume().catch((error: unknown) => {
-    session.warn(`${pooler.name} is resumed by its own machine within half a minute: ${String(error)}`)
-  })
+async function resume(session: Session<HandoverFlags>, { pooler }: Clients): Promise<boolean> {
+  try {
+    await pooler?.resume()
+    return true
+  } catch (error) {
+    session.warn(`${pooler?.name} is resumed by its own machine within half a minute: ${reasonOf(error)}`)
+    return false
+  }
 }
 
 /** Whoever does not follow the new primary yet is made to. */

@@ -32,7 +32,9 @@ export async function switchingPooler(
     )
     return undefined
   }
-  await session.lock(`pooler/${cluster}`, (holder) => pooler.files.lock(`pooler/${cluster}`, holder))
+  const lock = `pooler/${cluster}`
+  // The servers matter more: they are brought to an end that lasts, also without the pooler.
+  await session.lock(lock, (holder) => pooler.files.lock(lock, holder), 'go on')
   if (!(await pooler.isRunning())) {
     session.warn(`${pooler.name} is not running: nobody waits there; it is pointed for its next start`)
   }

@@ -134,9 +134,14 @@ export class Session<Flags> {
 
   /**
    * Takes a lock until the end of the run. Not in a dry run, which must leave nothing on the machine.
+   * @param ifLost whether the run stops when the machine of the lock is gone in the middle of it
    * @throws TaskError 75 that says who holds it, since when, and for which task
    */
-  async lock(name: string, take: (holder: Holder) => Promise<Attempt>): Promise<void> {
+  async lock(
+    name: string,
+    take: (holder: Holder) => Promise<Attempt>,
+    ifLost: 'stop' | 'go on' = 'stop',
+  ): Promise<void> {
     if (this.dryRun) return
     const attempt = await take(this.#options.holder)
     if (!attempt.held) throw lockedBy(name, attempt.by)
@@ -147,6 +152,7 @@ export class Session<Flags> {
         await attempt.release()
       },
     })
+    if (ifLost === 'go on') return
     void attempt.lost.then((error) => released || this.#options.cancellation.cancel(error))
   }
 

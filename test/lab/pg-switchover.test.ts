@@ -12,7 +12,7 @@ import { Writer } from './writer.ts'
 const lab = openLab()
 
 /** How often the roles are changed under the writer. */
-const rounds = Number(process.env['SWITCHOVERS'] ?? 4)
+const rounds = Number(process.env['SWITCHOVERS'] ?? 2)
 
 function run(name: string, flags: string[], on?: Watch): Promise<Outcome> {
   return runTask(lab, name, ['--inventory', lab.files.inventory, ...flags], { on })
@@ -100,7 +100,7 @@ test(
     expect(await containerOf('app')).toBe(app)
     await expectSwitched(leader)
   },
-  rounds * 30_000,
+  rounds * 60_000,
 )
 
 /** The others give the same pictures; EVERY_STEP=1 tries them too. */
@@ -142,10 +142,11 @@ async function leadByPrimary(): Promise<void> {
 }
 
 describe('the controller is killed while the pooler is paused: its clients go on by themselves', () => {
-  test.each([
-    ['Stop', 'pg-primary'],
+  const all = [
     ['Resume', 'pg-replica'],
-  ] as const)('at the step "%s", to %s', async (step, host) => {
+    ['Stop', 'pg-primary'],
+  ] as const
+  test.each(every ? all : all.slice(0, 1))('at the step "%s", to %s', async (step, host) => {
     await leadByPrimary()
     const pooled = await Writer.start(lab, 'pg-primary', { way: 'pooled' })
     try {
@@ -176,10 +177,7 @@ describe('cables are cut', () => {
     ),
     ...['Stop', 'Point'].map((step) => ({ hosts: ['pg-primary', 'vm-app'], step })),
   ]
-  const few = [
-    { hosts: ['vm-app'], step: 'Stop' },
-    { hosts: ['pg-replica'], step: 'Promote' },
-  ]
+  const few = [{ hosts: ['vm-app'], step: 'Stop' }]
   test.each(every ? all : few)(
     'of $hosts at the step $step',
     async ({ hosts, step }) => {
@@ -226,13 +224,13 @@ describe('the plug is pulled', () => {
 
   const all = [
     ['pg-primary', 'Stop'],
-    ['pg-primary', 'Promote'],
     ['pg-replica', 'Promote'],
+    ['pg-primary', 'Promote'],
     ['pg-replica', 'Stop'],
     ['pg-primary', 'Let'],
     ['pg-replica', 'Let'],
   ] as const
-  test.each(every ? all : all.slice(0, 3))(
+  test.each(every ? all : all.slice(0, 2))(
     'of %s at the step "%s"',
     async (host, step) => {
       let pulling: Promise<unknown> | undefined

@@ -56,6 +56,18 @@ export async function unitToRestart(
   return unit
 }
 
+/** What makes an app's container anew, where it is one of podman's that has such a unit. */
+export async function unitOf(hosts: Hosts, app: App): Promise<string | undefined> {
+  const entry = app.runtime === 'podman' ? containerOf(app) : undefined
+  return entry && (await findContainer(hosts, entry)).unit
+}
+
+/** With which variables an app's container was made; none where it is no container. */
+export async function environmentOf(hosts: Hosts, app: App): Promise<Record<string, string>> {
+  const entry = containerOf(app)
+  return entry ? (await findContainer(hosts, entry)).environment : {}
+}
+
 /** @throws TaskError when a container has been made with the old password again */
 export async function proveRenewed(hosts: Hosts, name: string, app: App, role: string, old: string) {
   const entry = containerOf(app)

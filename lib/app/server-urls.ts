@@ -2,6 +2,7 @@ import type { Host } from '../host/host.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { App } from '../inventory/inventory.ts'
 import { findEnvFile } from './env-file.ts'
+import { environmentOf } from './renewal.ts'
 import { type NamedServer, serversOf, withServers } from './urls.ts'
 
 /** What an app connects by while it runs: it sees another one only after a restart. */
@@ -62,6 +63,16 @@ export async function writeServerUrls(urls: ServerUrls, primary: string): Promis
     wrong.some((one) => one.variable === found.variable && one.host === found.host && one.port === found.port)
   const after = withServers(text, (found) => (isWrong(found) ? primary : undefined))
   if (after !== text) await host.write(path, after, { secret: true })
+}
+
+/** Whether an app that was restarted still has one of them by its container, which keeps what it was made with. */
+export async function staysWrong(hosts: Hosts, app: App, { wrong }: ServerUrls): Promise<boolean> {
+  const value = (await environmentOf(hosts, app))[running]
+  if (value === undefined) return false
+  const old = wrong.filter(({ variable }) => variable === running)
+  return serversOf(`${running}=${value}`).some(({ host, port }) =>
+    old.some((one) => one.host === host && one.port === port),
+  )
 }
 
 export async function forgetRestart({ host, path }: ServerUrls): Promise<void> {

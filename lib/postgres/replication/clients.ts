@@ -1,10 +1,12 @@
 import { proveHealthy } from '../../app/health.ts'
+import { unitOf } from '../../app/renewal.ts'
 import { restartApp } from '../../app/restart.ts'
 import {
   forgetRestart,
   needsRestart,
   readServerUrls,
   type ServerUrls,
+  staysWrong,
   writeServerUrls,
 } from '../../app/server-urls.ts'
 import type { NamedServer } from '../../app/urls.ts'
@@ -198,7 +200,12 @@ async function moveApp(
   await writeServerUrls(urls, estate.addressBetween(app.host, primary))
   const what = urls.wrong.length > 0 ? describe(urls.wrong) : 'its file was changed before'
   if (!needsRestart(urls)) return `${what}; not restarted, for only its commands use it`
-  if (await restartApp(app, await hosts.get(app.host))) {
+  if (await restartApp(app, await hosts.get(app.host), await unitOf(hosts, app))) {
+    if (!session.dryRun && (await staysWrong(hosts, app, urls))) {
+      throw new TaskError(
+        `its container was made with ${describe(urls.wrong)}, which a restart keeps: make it anew, with its envFile`,
+      )
+    }
     await forgetRestart(urls)
     return `${what}; restarted`
   }

@@ -17,6 +17,7 @@ import {
 } from '../lib/postgres/replication/cluster-target.ts'
 import { followingOf, letFollow } from '../lib/postgres/replication/following.ts'
 import {
+  checkpoint,
   insistOnPromotion,
   notePromotion,
   proveSilent,
@@ -90,6 +91,8 @@ async function promote(
     await insistOnPromotion(to, session.dryRun)
   })
   await leadClients(session, target, to)
+  // Before PostgreSQL 16, pg_rewind takes the timeline from it: if this one dies in its turn, it could not be rewound.
+  await session.step(`Write a checkpoint on ${to.name}`, () => checkpoint(to.server))
   for (const node of nodes.nodes.filter((one) => one !== to && isStandby(one))) {
     await session.step(`Let ${node.name} follow ${to.name}`, async () =>
       letFollow(session, target, await leaderOf(to), node),

@@ -100,7 +100,7 @@ test(
     expect(await containerOf('app')).toBe(app)
     await expectSwitched(leader)
   },
-  rounds * 60_000,
+  rounds * 120_000,
 )
 
 /** The others give the same pictures; EVERY_STEP=1 tries them too. */

@@ -5,6 +5,7 @@ import { HostError } from './errors.ts'
 import { asLoginUser, type Escalation, findEscalation } from './escalation.ts'
 import type { Change, Run } from './events.ts'
 import { readTextFile, type WriteOptions, writeTextFile } from './files.ts'
+import { type StreamCommand, streaming } from './flow.ts'
 import { acquireLock, type Attempt, type Holder } from './lock.ts'
 import type { Machine } from './machine.ts'
 import { type Command, shell } from './shell.ts'
@@ -17,6 +18,8 @@ export class Host {
   readonly read: Command
   /** An act: told and journaled; in a dry run only told. */
   readonly change: Command
+  /** A question whose answer is too big to keep: read while it comes. */
+  readonly stream: StreamCommand
   readonly #access: Access
   readonly #run: Run
 
@@ -28,6 +31,7 @@ export class Host {
     const context = this.#context()
     this.read = shell(context, 'read')
     this.change = shell(context, 'change')
+    this.stream = streaming(context)
   }
 
   /** The same machine and connection, as another user: by runuser from root, else by sudo. */

@@ -1,5 +1,13 @@
 import { EstateError } from './errors.ts'
-import type { App, Database, HostEntry, Inventory, NetworkEntry, PostgresCluster } from './inventory.ts'
+import type {
+  App,
+  BackupEntry,
+  Database,
+  HostEntry,
+  Inventory,
+  NetworkEntry,
+  PostgresCluster,
+} from './inventory.ts'
 import { suggestion } from './nearest.ts'
 import { type SecretRef, secretName, secretRefs, type Secrets } from './secrets.ts'
 
@@ -25,6 +33,7 @@ export class Estate {
   readonly hosts: Readonly<Record<string, HostEntry>>
   readonly postgres: Readonly<Record<string, PostgresCluster>>
   readonly apps: Readonly<Record<string, App>>
+  readonly backup: BackupEntry | undefined
   /** The `.env` beside the inventory, whether or not there is one. */
   readonly secretsFile: string
   /** What the operator should hear once a run, each with what to do about it. */
@@ -39,6 +48,7 @@ export class Estate {
     this.hosts = inventory.hosts
     this.postgres = inventory.postgres
     this.apps = inventory.apps
+    this.backup = inventory.backup
     this.secretsFile = secrets.file
     this.warnings = secrets.warnings
     this.#inventory = inventory
@@ -62,7 +72,7 @@ export class Estate {
    * @throws EstateError when there is none, or more than one
    */
   findDatabase(name: string): FoundDatabase {
-    const all = this.#databases()
+    const all = this.databases()
     const found = all.filter((entry) => entry.name === name || `${entry.clusterName}/${entry.name}` === name)
     const [first, ...others] = found
     if (first === undefined) {
@@ -160,7 +170,8 @@ export class Estate {
     throw new EstateError(`${this.file} has no ${kind} "${name}"`, suggestion(name, Object.keys(all)))
   }
 
-  #databases(): FoundDatabase[] {
+  /** All databases of all clusters, in the order of the file. */
+  databases(): FoundDatabase[] {
     return Object.entries(this.postgres).flatMap(([clusterName, cluster]) =>
       Object.entries(cluster.databases).map(([name, database]) => ({ clusterName, cluster, name, database })),
     )

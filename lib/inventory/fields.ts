@@ -55,6 +55,18 @@ export const HttpUrl = Line.refine((text) => /^https?:\/\/./.test(text) && URL.c
   error: 'is not a URL that starts with http:// or https://',
 })
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, which other stores follow. */
+export const BucketName = Line.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
+  error: 'a bucket is named with 3 to 63 small letters, digits, "." and "-"',
+})
+
+/** Public, so that it may stand in a file. The message must not repeat what was written: it may be the secret half. */
+export const AgeRecipient = z.string().regex(/^age1[02-9ac-hj-np-z]{20,}$/, {
+  error:
+    'is no age recipient; `age-keygen` prints one that starts with age1, and its AGE-SECRET-KEY never stands here',
+  abort: true,
+})
+
 function bytes(input: unknown): number {
   return typeof input === 'string' ? Buffer.byteLength(input) : 0
 }

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import {
   AbsolutePath,
   Address,
+  AgeRecipient,
+  BucketName,
   Cidr,
   ContainerName,
   HttpUrl,
@@ -236,6 +238,58 @@ export type CommandApp = z.infer<typeof CommandApp>
 export const App = z.discriminatedUnion('runtime', [ComposeApp, PodmanApp, Pm2App, CommandApp])
 export type App = z.infer<typeof App>
 
+export const StoreEntry = z.strictObject({
+  endpoint: HttpUrl.describe('Of an S3-compatible store, as http://10.10.10.20:9000.'),
+  region: Line.default('us-east-1').describe('As the store calls it; stores that are not AWS take any.'),
+  bucket: BucketName,
+  accessKey: SecretRef.describe('As env:NAME.'),
+  secretKey: SecretRef.describe('As env:NAME.'),
+})
+export type StoreEntry = z.infer<typeof StoreEntry>
+
+export const Keep = z.strictObject({
+  daily: z.int().min(1).default(7).describe('Days of which the newest backup is kept.'),
+  weekly: z.int().min(0).default(0).describe('Weeks, likewise.'),
+  monthly: z.int().min(0).default(0).describe('Months, likewise.'),
+  minimum: z.int().min(1).default(3).describe('Good backups that are kept however old they are.'),
+})
+export type Keep = z.infer<typeof Keep>
+
+export const BackupFolder = z.strictObject({
+  host: Name,
+  path: AbsolutePath.describe('A folder; all of it is backed up.'),
+})
+export type BackupFolder = z.infer<typeof BackupFolder>
+
+export const BackupEntry = z.strictObject({
+  store: StoreEntry,
+  recipients: z
+    .array(AgeRecipient)
+    .min(1, 'without a recipient nobody could read a backup; `age-keygen` makes one')
+    .describe('age public keys. Any one of their secret keys opens every backup.'),
+  identity: SecretRef.optional().describe(
+    'Secret key of one of them, as env:NAME: for verifying and restoring, not for making backups.',
+  ),
+  databases: z
+    .array(Line)
+    .optional()
+    .describe('Names, or cluster/name where two clusters have one of that name. Default: all.'),
+  folders: z.array(BackupFolder).default([]),
+  source: z
+    .enum(['primary', 'standby'])
+    .default('primary')
+    .describe('Who is dumped. A standby that is too far behind is not; the primary is then.'),
+  scratch: Name.optional().describe(
+    'Cluster on which backups are restored to verify them. Default: the one that they come from.',
+  ),
+  checks: z
+    .record(Line, z.array(Line))
+    .default({})
+    .describe('By database: SQL that answers true on a restored copy that is good.'),
+  keep: Keep.prefault({}),
+})
+export type BackupEntry = z.infer<typeof BackupEntry>
+
 /** What the estate is. One file, no secrets in it; every task reads the same statement of fact. */
 export const Inventory = z.strictObject({
   $schema: z.string().optional().describe('For editors: ./inventory.schema.json'),
@@ -247,5 +301,6 @@ export const Inventory = z.strictObject({
   hosts: z.record(Name, HostEntry).default({}),
   postgres: z.record(Name, PostgresCluster).default({}).describe('PostgreSQL clusters by name.'),
   apps: z.record(Name, App).default({}),
+  backup: BackupEntry.optional().describe('What is backed up, where to, and how long it is kept.'),
 })
 export type Inventory = z.infer<typeof Inventory>

@@ -1,4 +1,5 @@
 import { appFindings } from './checks/apps.ts'
+import { backupFindings } from './checks/backup.ts'
 import { hostFindings } from './checks/hosts.ts'
 import { postgresFindings } from './checks/postgres.ts'
 import { textFindings } from './checks/text.ts'
@@ -29,6 +30,7 @@ export async function parseInventory(text: string, file: string): Promise<Invent
     ...hostFindings(root),
     ...postgresFindings(root),
     ...appFindings(root),
+    ...backupFindings(root),
   ]
   const repeated = hasDuplicateKeys(text, parsed.value)
   if (result.success && findings.length === 0 && !repeated) return result.data

@@ -1,4 +1,5 @@
 import { errorBehind, HostError } from '../host/errors.ts'
+import { FlowError } from '../host/flow.ts'
 import { EstateError } from '../inventory/errors.ts'
 import { TaskError } from './errors.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
@@ -27,6 +28,8 @@ export async function explain(error: unknown): Promise<unknown> {
   }
   // By name: this floor does not know the nouns above it.
   if (error.name === 'PostgresError') return new TaskError(error.message, { cause: error })
+  const flow = errorBehind(error, FlowError)
+  if (flow) return new TaskError(flow.message, { seen: flow.seen, cause: error })
   const { ProcessOutput } = await import('zx/core')
   if (!(error instanceof ProcessOutput)) return error
   // Nothing ended: something of ours broke while it was started.

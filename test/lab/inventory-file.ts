@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 
-import { addressOf, type Machine, sshNetwork } from './machines.ts'
+import { addressOf, type Machine, sshNetwork, storeEndpoint } from './machines.ts'
 import { filesOf, type Place } from './place.ts'
+import type { Secrets } from './secrets.ts'
 
 function hostEntry(machine: Machine, key: string) {
   return {
@@ -66,8 +67,25 @@ const pooler = {
   directory: '/srv/weltenwind/pgbouncer',
 }
 
+function backup(recipient: string) {
+  return {
+    store: {
+      endpoint: storeEndpoint,
+      bucket: 'weltenwind-backups',
+      accessKey: 'env:BACKUP_ACCESS_KEY',
+      secretKey: 'env:BACKUP_SECRET_KEY',
+    },
+    recipients: [recipient],
+    identity: 'env:BACKUP_IDENTITY',
+  }
+}
+
 /** The lab's estate as a task's `--inventory`. Services are named only when all their machines are up. */
-export async function writeInventory(place: Place, machines: readonly Machine[]): Promise<void> {
+export async function writeInventory(
+  place: Place,
+  machines: readonly Machine[],
+  { recipient }: Secrets,
+): Promise<void> {
   const files = filesOf(place)
   const has = (...names: string[]) => names.every((name) => machines.some((machine) => machine.name === name))
   const inventory = {
@@ -81,6 +99,7 @@ export async function writeInventory(place: Place, machines: readonly Machine[])
       postgres: { main: { ...services.postgres.main, ...(has('vm-app') && { pooler }) } },
     }),
     ...(has('pg-primary', 'pg-replica', 'vm-app') && { apps: services.apps }),
+    ...(has('pg-primary', 'pg-replica', 'pbs') && { backup: backup(recipient) }),
   }
   await writeFile(files.inventory, `${JSON.stringify(inventory, undefined, 2)}\n`)
 }

@@ -48,7 +48,7 @@ async function bootAll(place: Place, trees: Trees, wanted: readonly Machine[]): 
     }),
   )
   await writeSshFiles(place, wanted, keys)
-  await writeInventory(place, wanted)
+  await writeInventory(place, wanted, secrets)
   await layNetworks(place, switchTree(trees))
   await Promise.all(wanted.map((machine) => powerOn(place, treeOf(trees, machine), machine)))
   await Promise.all(wanted.map((machine) => whenReady(place, machine)))

@@ -29,6 +29,9 @@ export const networks: Record<Network, { prefix: string; cable: string }> = {
 /** The operator's workstation: on the lan only, so that what is internal is reached by a jump or not at all. */
 export const controllerAddress = '192.168.2.5'
 
+/** The S3 store, where a test has started it: on pbs. */
+export const storeEndpoint = `http://${networks.lan.prefix}.20:8080`
+
 const both: readonly Network[] = ['lan', 'internal']
 const root: Login = { user: 'root' }
 

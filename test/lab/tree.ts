@@ -33,8 +33,9 @@ const recipes: Record<Suite, Recipe> = {
     packages: [
       'postgresql pgbouncer redis-server docker.io docker-cli docker-compose',
       'podman uidmap passt netavark aardvark-dns dbus-user-session catatonit',
+      'swift-proxy swift-account swift-container swift-object memcached age',
     ],
-    finish: `chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service postgresql.service pgbouncer.service redis-server.service`,
+    finish: `chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service postgresql.service pgbouncer.service redis-server.service memcached.service 'swift-*'`,
     options: [],
   },
   bookworm: {

@@ -59,6 +59,23 @@ export function sample() {
         roles: { box: {} },
       },
     },
+    backup: {
+      store: {
+        endpoint: 'http://192.0.2.9:9000',
+        region: 'eu-1',
+        bucket: 'sample-backups',
+        accessKey: 'env:STORE_KEY',
+        secretKey: 'env:STORE_SECRET',
+      },
+      recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'],
+      identity: 'env:IDENTITY',
+      databases: ['shop', 'managed/both'],
+      folders: [{ host: 'web', path: '/srv/uploads' }],
+      source: 'standby',
+      scratch: 'main',
+      checks: { shop: ['select count(*) > 0 from orders'] },
+      keep: { daily: 7, weekly: 4, monthly: 3, minimum: 3 },
+    },
     apps: {
       shop: {
         environment: 'development',

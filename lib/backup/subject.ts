@@ -1,0 +1,32 @@
+import type { Estate } from '../inventory/estate.ts'
+import type { BackupEntry } from '../inventory/inventory.ts'
+
+/** One thing that is backed up. */
+export type Subject =
+  | { kind: 'postgres'; cluster: string; database: string }
+  | { kind: 'folder'; host: string; path: string }
+
+/** All that the inventory wants backed up. */
+export function subjectsOf(estate: Estate, backup: BackupEntry): Subject[] {
+  const found = backup.databases?.map((name) => estate.findDatabase(name)) ?? estate.databases()
+  return [
+    ...found.map(({ clusterName, name }): Subject => ({
+      kind: 'postgres',
+      cluster: clusterName,
+      database: name,
+    })),
+    ...backup.folders.map(({ host, path }): Subject => ({ kind: 'folder', host, path })),
+  ]
+}
+
+/** How people call it: `main/weltenwind`, `vm-app:/srv/weltenwind/uploads`. */
+export function nameOf(subject: Subject): string {
+  return subject.kind === 'postgres'
+    ? `${subject.cluster}/${subject.database}`
+    : `${subject.host}:${subject.path}`
+}
+
+/** What a flag or an argument names. */
+export function isNamed(subject: Subject, name: string): boolean {
+  return nameOf(subject) === name || (subject.kind === 'postgres' && subject.database === name)
+}

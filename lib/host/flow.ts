@@ -1,0 +1,77 @@
+import { Transform } from 'node:stream'
+
+import { HostError } from './errors.ts'
+import { MachineProcess } from './process.ts'
+import { quote } from './quote.ts'
+import type { Argument, ShellContext } from './shell.ts'
+
+/** Bytes of a command's complaints that are kept for its error. */
+const complaint = 4096
+
+/** zx's template, for an answer that is too big to keep. */
+export interface StreamCommand {
+  (pieces: TemplateStringsArray, ...args: Argument[]): Transform
+}
+
+/** A command that ended badly while its output was read. */
+export class FlowError extends Error {
+  override readonly name = 'FlowError'
+  /** The last that it said on stderr. */
+  readonly seen: string
+
+  constructor(host: string, user: string, command: string, how: string, seen: string) {
+    super(`this on ${host} as ${user} ${how}: ${command}`)
+    this.seen = seen
+  }
+}
+
+/**
+ * A question whose answer is read while it comes, at the reader's pace, and kept nowhere: zx keeps all of it.
+ * The stream ends when the command has ended with 0, and fails otherwise, so that a `pipeline` over it is whole or
+ * fails. Destroying it ends the command.
+ */
+export function streaming(context: ShellContext): StreamCommand {
+  const { machine, user, run } = context
+  return (pieces, ...args) => {
+    const command = commandLine(pieces, args)
+    const script = `set -euo pipefail; ${command}`
+    const child = new MachineProcess(
+      machine.host,
+      async () => machine.start(`bash -c ${quote(script)}`, await context.escalation()),
+      run.signal(),
+    )
+    child.stdin.end()
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-complaint)))
+    let lost: unknown
+    child.once('error', (error) => (lost = error))
+    const ended = new Promise<Error | undefined>((resolve) => {
+      child.once('close', (code, signal) => {
+        if (lost instanceof Error) resolve(lost)
+        else if (code === 0) resolve(undefined)
+        else {
+          const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`
+          resolve(new FlowError(machine.host, user, command, how, said.trim()))
+        }
+      })
+    })
+    const output = new Transform({
+      transform: (chunk, _encoding, pass) => pass(null, chunk),
+      flush: (pass) => void ended.then((error) => pass(error)),
+      destroy: (error, done) => {
+        child.end(new HostError(machine.host, 'cancelled', 'its output is not wanted any more'))
+        child.stdout.resume()
+        done(error)
+      },
+    })
+    return child.stdout.pipe(output)
+  }
+}
+
+function commandLine(pieces: TemplateStringsArray, args: readonly Argument[]): string {
+  return pieces.reduce((line, piece, index) => {
+    const arg = args[index - 1]
+    const words = Array.isArray(arg) ? arg : [arg]
+    return `${line}${words.map((word) => quote(String(word))).join(' ')}${piece}`
+  })
+}

@@ -1,0 +1,248 @@
+import { Readable } from 'node:stream'
+
+import type { S3Client } from '@aws-sdk/client-s3'
+
+import type { Run } from '../host/events.ts'
+import type { Estate } from '../inventory/estate.ts'
+import type { StoreEntry } from '../inventory/inventory.ts'
+import { statusOf, storeError } from './errors.ts'
+
+/** S3 takes no smaller part, but for the last one. Bytes. */
+const smallestPart = 8 * 1024 * 1024
+
+/** S3 takes 10,000 at most; some are left for a guess that was too small. */
+const mostParts = 9000
+
+/** Parts of one upload that are in memory and on their way at a time. */
+const partsAtOnce = 3
+
+/** Milliseconds: for a connection, and without a byte from the store. */
+const connectPatience = 10_000
+const silencePatience = 60_000
+
+export interface StoredObject {
+  key: string
+  bytes: number
+  modified: Date
+}
+
+/** An upload of several parts that nobody ended. */
+export interface OpenUpload {
+  key: string
+  id: string
+  since: Date
+}
+
+/** The bucket of an S3-compatible store. */
+export class Store {
+  /** How messages name it: `bucket backups at http://10.10.10.20:9000`. */
+  readonly name: string
+  readonly entry: StoreEntry
+  readonly #estate: Estate
+  readonly #run: Run
+  #client: Promise<S3Client> | undefined
+
+  constructor(estate: Estate, entry: StoreEntry, run: Run) {
+    this.name = `bucket ${entry.bucket} at ${entry.endpoint}`
+    this.entry = entry
+    this.#estate = estate
+    this.#run = run
+  }
+
+  /** @throws TaskError that says which of name, key, clock and network is wrong */
+  async hasBucket(): Promise<boolean> {
+    const { HeadBucketCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      try {
+        await client.send(new HeadBucketCommand({ Bucket: this.entry.bucket }), this.#cancelled())
+        return true
+      } catch (error) {
+        if (statusOf(error) === 404) return false
+        throw error
+      }
+    })
+  }
+
+  async createBucket(): Promise<void> {
+    const { CreateBucketCommand } = await import('@aws-sdk/client-s3')
+    await this.#act(`create ${this.name}`, (client) =>
+      client.send(new CreateBucketCommand({ Bucket: this.entry.bucket }), this.#cancelled()),
+    )
+  }
+
+  /** Objects whose key begins with `prefix`, in the order of their keys. */
+  async list(prefix: string): Promise<StoredObject[]> {
+    const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      const found: StoredObject[] = []
+      for await (const page of paginateListObjectsV2(
+        { client },
+        { Bucket: this.entry.bucket, Prefix: prefix },
+      )) {
+        for (const { Key, Size, LastModified } of page.Contents ?? []) {
+          if (Key !== undefined)
+            found.push({ key: Key, bytes: Size ?? 0, modified: LastModified ?? new Date(0) })
+        }
+      }
+      return found
+    })
+  }
+
+  /** The object's bytes, as they come. @throws TaskError when there is none */
+  async read(key: string): Promise<Readable> {
+    const { GetObjectCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      const { Body } = await client.send(
+        new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }),
+        this.#cancelled(),
+      )
+      if (!(Body instanceof Readable)) throw new Error(`${key} came without a body`)
+      return Body
+    }, key)
+  }
+
+  /** A small object whole. @returns undefined when there is none */
+  async readText(key: string): Promise<string | undefined> {
+    const { NoSuchKey, GetObjectCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      try {
+        const { Body } = await client.send(
+          new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }),
+          this.#cancelled(),
+        )
+        return await Body?.transformToString()
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined
+        throw error
+      }
+    }, key)
+  }
+
+  /**
+   * Uploads what a stream gives, in parts, with bounded memory. When the stream or the store fails nothing is left:
+   * the object is there whole or not at all.
+   *
+   * @param expected bytes at most, as far as one can know: decides how large a part is
+   * @param told is called with the bytes that the store has
+   */
+  async writeStream(
+    key: string,
+    content: Readable,
+    expected: number,
+    told: (bytes: number) => void = () => {},
+  ): Promise<void> {
+    const { Upload } = await import('@aws-sdk/lib-storage')
+    await this.#act(`upload ${key}`, async (client) => {
+      const upload = new Upload({
+        client,
+        params: { Bucket: this.entry.bucket, Key: key, Body: content },
+        partSize: Math.max(smallestPart, Math.ceil(expected / mostParts)),
+        queueSize: partsAtOnce,
+      })
+      upload.on('httpUploadProgress', ({ loaded = 0 }) => told(loaded))
+      const stop = (): void => void upload.abort()
+      const signal = this.#run.signal()
+      signal.addEventListener('abort', stop)
+      try {
+        await upload.done()
+      } finally {
+        signal.removeEventListener('abort', stop)
+        content.destroy()
+      }
+    })
+  }
+
+  async writeText(key: string, content: string): Promise<void> {
+    const { PutObjectCommand } = await import('@aws-sdk/client-s3')
+    await this.#act(`upload ${key}`, (client) =>
+      client.send(
+        new PutObjectCommand({ Bucket: this.entry.bucket, Key: key, Body: content }),
+        this.#cancelled(),
+      ),
+    )
+  }
+
+  async remove(key: string): Promise<void> {
+    const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
+    await this.#act(`delete ${key}`, (client) =>
+      client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key }), this.#cancelled()),
+    )
+  }
+
+  async openUploads(prefix: string): Promise<OpenUpload[]> {
+    const { ListMultipartUploadsCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      const { Uploads = [] } = await client.send(
+        new ListMultipartUploadsCommand({ Bucket: this.entry.bucket, Prefix: prefix }),
+        this.#cancelled(),
+      )
+      return Uploads.flatMap(({ Key, UploadId, Initiated }) =>
+        Key !== undefined && UploadId !== undefined
+          ? [{ key: Key, id: UploadId, since: Initiated ?? new Date(0) }]
+          : [],
+      )
+    })
+  }
+
+  async abortUpload({ key, id }: OpenUpload): Promise<void> {
+    const { AbortMultipartUploadCommand } = await import('@aws-sdk/client-s3')
+    await this.#act(`abort the upload of ${key}`, (client) =>
+      client.send(
+        new AbortMultipartUploadCommand({ Bucket: this.entry.bucket, Key: key, UploadId: id }),
+        this.#cancelled(),
+      ),
+    )
+  }
+
+  #cancelled(): { abortSignal: AbortSignal } {
+    return { abortSignal: this.#run.signal() }
+  }
+
+  async #act(command: string, work: (client: S3Client) => Promise<unknown>): Promise<void> {
+    const change = { host: this.name, user: this.#estate.secret(this.entry.accessKey), command }
+    if (this.#run.dryRun) {
+      this.#run.onChange({ state: 'would', ...change })
+      return
+    }
+    try {
+      await this.#ask(work)
+      this.#run.onChange({ state: 'done', ...change })
+    } catch (error) {
+      this.#run.onChange({ state: 'failed', ...change })
+      throw error
+    }
+  }
+
+  async #ask<T>(work: (client: S3Client) => Promise<T>, key?: string): Promise<T> {
+    try {
+      return await work(await this.#connected())
+    } catch (error) {
+      throw storeError(this, error, key)
+    }
+  }
+
+  async #connected(): Promise<S3Client> {
+    this.#client ??= this.#connect()
+    return this.#client
+  }
+
+  async #connect(): Promise<S3Client> {
+    const { S3Client } = await import('@aws-sdk/client-s3')
+    const client = new S3Client({
+      endpoint: this.entry.endpoint,
+      region: this.entry.region,
+      // Host names for buckets are AWS's; the others answer to paths, and so does AWS.
+      forcePathStyle: true,
+      // Those that are not AWS refuse the checksums that newer clients add.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      credentials: {
+        accessKeyId: this.#estate.secret(this.entry.accessKey),
+        secretAccessKey: this.#estate.secret(this.entry.secretKey),
+      },
+      requestHandler: { connectionTimeout: connectPatience, socketTimeout: silencePatience },
+    })
+    this.#run.atEnd(async () => client.destroy())
+    return client
+  }
+}

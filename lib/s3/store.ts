@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream'
 
-import type { S3Client } from '@aws-sdk/client-s3'
+import type { ListMultipartUploadsOutput, ListPartsOutput, S3Client } from '@aws-sdk/client-s3'
+import { z } from 'zod'
 
 import type { Run } from '../host/events.ts'
+import { Limiter } from '../host/limiter.ts'
 import type { Estate } from '../inventory/estate.ts'
 import type { StoreEntry } from '../inventory/inventory.ts'
 import { statusOf, storeError } from './errors.ts'
@@ -15,6 +17,9 @@ const mostParts = 9000
 
 /** Parts of one upload that are in memory and on their way at a time. */
 const partsAtOnce = 3
+
+/** Small objects that are read at a time. */
+const readsAtOnce = 16
 
 /** Milliseconds: for a connection, and without a byte from the store. */
 const connectPatience = 10_000
@@ -33,6 +38,9 @@ export interface OpenUpload {
   since: Date
 }
 
+/** What every answer over HTTP has: by the clock of who gave it. */
+const Answer = z.object({ headers: z.object({ date: z.string() }) })
+
 /** The bucket of an S3-compatible store. */
 export class Store {
   /** How messages name it: `bucket backups at http://10.10.10.20:9000`. */
@@ -40,6 +48,7 @@ export class Store {
   readonly entry: StoreEntry
   readonly #estate: Estate
   readonly #run: Run
+  readonly #reads = new Limiter(readsAtOnce)
   #client: Promise<S3Client> | undefined
 
   constructor(estate: Estate, entry: StoreEntry, run: Run) {
@@ -60,6 +69,26 @@ export class Store {
         if (statusOf(error) === 404) return false
         throw error
       }
+    })
+  }
+
+  /** What time it is for the store. Where it does not tell: for this computer, as S3 lets them differ by 15 minutes. */
+  async clock(): Promise<Date> {
+    const { HeadBucketCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      const command = new HeadBucketCommand({ Bucket: this.entry.bucket })
+      let told: string | undefined
+      command.middlewareStack.add(
+        (next) => async (request) => {
+          const answer = await next(request)
+          told = Answer.safeParse(answer.response).data?.headers.date
+          return answer
+        },
+        { step: 'deserialize' },
+      )
+      await client.send(command, this.#cancelled())
+      const time = new Date(told ?? Number.NaN)
+      return Number.isNaN(time.getTime()) ? new Date() : time
     })
   }
 
@@ -105,6 +134,7 @@ export class Store {
   async readText(key: string): Promise<string | undefined> {
     const { NoSuchKey, GetObjectCommand } = await import('@aws-sdk/client-s3')
     return this.#ask(async (client) => {
+      await this.#reads.enter()
       try {
         const { Body } = await client.send(
           new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }),
@@ -114,6 +144,8 @@ export class Store {
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined
         throw error
+      } finally {
+        this.#reads.leave()
       }
     }, key)
   }
@@ -172,26 +204,66 @@ export class Store {
   async openUploads(prefix: string): Promise<OpenUpload[]> {
     const { ListMultipartUploadsCommand } = await import('@aws-sdk/client-s3')
     return this.#ask(async (client) => {
-      const { Uploads = [] } = await client.send(
-        new ListMultipartUploadsCommand({ Bucket: this.entry.bucket, Prefix: prefix }),
-        this.#cancelled(),
-      )
-      return Uploads.flatMap(({ Key, UploadId, Initiated }) =>
-        Key !== undefined && UploadId !== undefined
-          ? [{ key: Key, id: UploadId, since: Initiated ?? new Date(0) }]
-          : [],
-      )
+      const found: OpenUpload[] = []
+      let next: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}
+      while (next) {
+        const page: ListMultipartUploadsOutput = await client.send(
+          new ListMultipartUploadsCommand({ Bucket: this.entry.bucket, Prefix: prefix, ...next }),
+          this.#cancelled(),
+        )
+        for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+          if (Key !== undefined && UploadId !== undefined)
+            found.push({ key: Key, id: UploadId, since: Initiated ?? new Date(0) })
+        }
+        next = pageAfter(page)
+      }
+      return found
+    })
+  }
+
+  /** When the store got the last part of it; undefined when it has none, or when it was ended meanwhile. */
+  async lastPart({ key, id }: OpenUpload): Promise<Date | undefined> {
+    const { ListPartsCommand, NoSuchUpload } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      let last: Date | undefined
+      let marker: string | undefined
+      try {
+        // Not by the client's own pages: Swift names a next one after the last, and those would never end.
+        do {
+          const page: ListPartsOutput = await client.send(
+            new ListPartsCommand({
+              Bucket: this.entry.bucket,
+              Key: key,
+              UploadId: id,
+              ...(marker === undefined ? {} : { PartNumberMarker: marker }),
+            }),
+            this.#cancelled(),
+          )
+          for (const { LastModified } of page.Parts ?? []) {
+            if (LastModified && !(last && last > LastModified)) last = LastModified
+          }
+          marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined
+        } while (marker !== undefined)
+      } catch (error) {
+        if (!(error instanceof NoSuchUpload)) throw error
+      }
+      return last
     })
   }
 
   async abortUpload({ key, id }: OpenUpload): Promise<void> {
-    const { AbortMultipartUploadCommand } = await import('@aws-sdk/client-s3')
-    await this.#act(`abort the upload of ${key}`, (client) =>
-      client.send(
-        new AbortMultipartUploadCommand({ Bucket: this.entry.bucket, Key: key, UploadId: id }),
-        this.#cancelled(),
-      ),
-    )
+    const { AbortMultipartUploadCommand, NoSuchUpload } = await import('@aws-sdk/client-s3')
+    await this.#act(`abort the upload of ${key}`, async (client) => {
+      try {
+        await client.send(
+          new AbortMultipartUploadCommand({ Bucket: this.entry.bucket, Key: key, UploadId: id }),
+          this.#cancelled(),
+        )
+      } catch (error) {
+        // Somebody else has ended it.
+        if (!(error instanceof NoSuchUpload)) throw error
+      }
+    })
   }
 
   #cancelled(): { abortSignal: AbortSignal } {
@@ -244,5 +316,14 @@ export class Store {
     })
     this.#run.atEnd(async () => client.destroy())
     return client
+  }
+}
+
+/** Where the next page begins. A store that says it goes on, and not where, would be asked for ever. */
+function pageAfter({ IsTruncated, NextKeyMarker, NextUploadIdMarker }: ListMultipartUploadsOutput) {
+  if (IsTruncated !== true || NextKeyMarker === undefined) return undefined
+  return {
+    KeyMarker: NextKeyMarker,
+    ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }),
   }
 }

@@ -2,13 +2,13 @@ import type { Estate } from '../inventory/estate.ts'
 import type { Store, StoredObject } from '../s3/store.ts'
 import { evidenceFolder, manifestName, prefixOf, timeOf } from './layout.ts'
 import { Evidence, Manifest } from './manifest.ts'
-import type { Subject } from './subject.ts'
+import { nameOf, type Subject } from './subject.ts'
 
 /**
  * What stands in the store for one run of a backup. Only a `whole` one may be restored:
  * - whole: its manifest is there, and every object of it has the size that the manifest says
  * - incomplete: no manifest; a run that was cut off, or is still going on
- * - damaged: something that its manifest names is not there as it says
+ * - damaged: something that its manifest names is not there as it says; or it was restored once, and has no manifest
  */
 export interface Backup {
   subject: Subject
@@ -38,9 +38,9 @@ export async function readBackups(store: Shelf, estate: Estate, subject: Subject
     if (timeOf(id)) folders.set(id, [...(folders.get(id) ?? []), object])
   }
   return Promise.all(
-    [...folders].map(([id, objects]) =>
-      readBackup(store, subject, { id, prefix: `${prefix}${id}/`, objects }),
-    ),
+    [...folders]
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([id, objects]) => readBackup(store, subject, { id, prefix: `${prefix}${id}/`, objects })),
   )
 }
 
@@ -53,14 +53,23 @@ async function readBackup(
   const evidence = await readEvidence(store, `${prefix}${evidenceFolder}`, objects)
   const found = { subject, id, prefix, begun, evidence, objects }
   if (!objects.some(({ key }) => key === `${prefix}${manifestName}`)) {
+    // Nobody restores what is not whole: this one was.
+    if (evidence.length > 0) {
+      return { ...found, state: 'damaged', why: 'its manifest is not there any more', manifest: undefined }
+    }
     return { ...found, state: 'incomplete', why: 'it has no manifest', manifest: undefined }
   }
   const manifest = parsed(Manifest, await store.readText(`${prefix}${manifestName}`))
   if (!manifest) {
     return { ...found, state: 'damaged', why: 'its manifest cannot be read', manifest: undefined }
   }
-  const why = missing(manifest, prefix, objects)
+  const why = misplaced(manifest, subject) ?? missing(manifest, prefix, objects)
   return { ...found, state: why === undefined ? 'whole' : 'damaged', why, manifest }
+}
+
+function misplaced(manifest: Manifest, subject: Subject): string | undefined {
+  const name = nameOf(manifest)
+  return name === nameOf(subject) ? undefined : `its manifest is that of ${name}`
 }
 
 function missing(manifest: Manifest, prefix: string, objects: StoredObject[]): string | undefined {
@@ -100,4 +109,18 @@ export function verifiedAt({ evidence }: Backup): Date | undefined {
 /** A restore of it failed, and none has worked since. */
 export function isBad({ evidence }: Backup): boolean {
   return evidence.at(-1)?.outcome === 'bad'
+}
+
+/** All that one can say of a backup in a word; a `whole` one was never restored. */
+export type Standing = 'verified' | 'whole' | 'bad' | 'damaged' | 'incomplete'
+
+export function standingOf(backup: Backup): Standing {
+  if (backup.state !== 'whole') return backup.state
+  if (isBad(backup)) return 'bad'
+  return verifiedAt(backup) ? 'verified' : 'whole'
+}
+
+/** What it takes in the store. */
+export function bytesOf({ objects }: Backup): number {
+  return objects.reduce((sum, { bytes }) => sum + bytes, 0)
 }

@@ -16,6 +16,29 @@ export function prefixOf(estate: string, subject: Subject): string {
   return `${words.map((word) => encodeURIComponent(word)).join('/')}/`
 }
 
+/** Below it is everything of an estate, and nothing of another one. */
+export function estatePrefix(estate: string): string {
+  return `${encodeURIComponent(estate)}/`
+}
+
+/** Whose backup a key is part of; undefined for what somebody else has put there. */
+export function subjectAt(estate: string, key: string): Subject | undefined {
+  const [, kind, first = '', second = '', stamp = ''] = key.split('/')
+  const subject = subjectIn(kind, first, second)
+  const isOurs = subject && key.startsWith(prefixOf(estate, subject)) && timeOf(stamp)
+  return isOurs ? subject : undefined
+}
+
+function subjectIn(kind: string | undefined, first: string, second: string): Subject | undefined {
+  try {
+    const [one, other] = [decodeURIComponent(first), decodeURIComponent(second)]
+    if (kind === 'postgres') return { kind, cluster: one, database: other }
+    return kind === 'folder' ? { kind, host: one, path: other } : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export const manifestName = 'manifest.json'
 export const evidenceFolder = 'verified/'
 

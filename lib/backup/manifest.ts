@@ -35,7 +35,7 @@ const common = {
   taken: Time,
   /** age recipients it was encrypted for. */
   recipients: z.array(z.string()),
-  parts: z.array(Part),
+  parts: z.array(Part).min(1),
 }
 
 export const PostgresManifest = z.object({

@@ -29,6 +29,7 @@ bind_ip = 127.0.0.1
 bind_port = ${'$'}{ring#*:}
 user = swift
 mount_check = false
+container_update_timeout = 60
 devices = /srv/node
 workers = 1
 [pipeline:main]

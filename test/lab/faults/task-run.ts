@@ -39,6 +39,8 @@ export type Watch = (line: TaskLine, kill: (signal: NodeJS.Signals) => void) => 
 export interface RunOptions {
   /** Added to the operator's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>
+  /** What is run, when it is not the task's own file. */
+  file?: string
   /** Called for each event while the run goes on, with a way to send it a signal. */
   on?: Watch | undefined
 }
@@ -48,10 +50,10 @@ export async function runTask(
   lab: Lab,
   name: string,
   flags: readonly string[],
-  { env, on }: RunOptions = {},
+  { env, file = `tasks/${name}.ts`, on }: RunOptions = {},
 ): Promise<Outcome> {
   const start = performance.now()
-  const child = lab.controller('node', ['--import', 'tsx', `tasks/${name}.ts`, '--json', ...flags], {
+  const child = lab.controller('node', ['--import', 'tsx', file, '--json', ...flags], {
     reject: false,
     stdin: 'ignore',
     buffer: { stdout: false },

@@ -39,6 +39,12 @@ export function storeError(store: Pick<Store, 'name' | 'entry'>, error: unknown,
     case 'NoSuchBucket': {
       return told(`there is no bucket ${bucket} at ${endpoint}`, 'npx tsx tasks/backup-up.ts')
     }
+    case 'BucketAlreadyExists': {
+      return told(
+        `the bucket ${bucket} at ${endpoint} belongs to somebody else`,
+        'choose another name: backup.store.bucket',
+      )
+    }
     case 'NoSuchKey': {
       return told(`${store.name} has no ${key ?? 'such object'}`)
     }

@@ -38,6 +38,12 @@ export interface OpenUpload {
   since: Date
 }
 
+/** What one key had at a time: an object, or the mark that says it was deleted. */
+export interface ObjectVersion {
+  key: string
+  version: string
+}
+
 /** What every answer over HTTP has: by the clock of who gave it. */
 const Answer = z.object({ headers: z.object({ date: z.string() }) })
 
@@ -198,6 +204,64 @@ export class Store {
     const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
     await this.#act(`delete ${key}`, (client) =>
       client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key }), this.#cancelled()),
+    )
+  }
+
+  /** Whether the bucket keeps what is overwritten or deleted; undefined when the store knows no versions. */
+  async versioning(): Promise<'on' | 'off' | 'suspended' | undefined> {
+    const { GetBucketVersioningCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      try {
+        const { Status } = await client.send(
+          new GetBucketVersioningCommand({ Bucket: this.entry.bucket }),
+          this.#cancelled(),
+        )
+        if (Status === 'Enabled') return 'on'
+        return Status === 'Suspended' ? 'suspended' : 'off'
+      } catch (error) {
+        if (statusOf(error) === 501) return undefined
+        throw error
+      }
+    })
+  }
+
+  async keepVersions(): Promise<void> {
+    const { PutBucketVersioningCommand } = await import('@aws-sdk/client-s3')
+    await this.#act(`switch versioning on in ${this.name}`, (client) =>
+      client.send(
+        new PutBucketVersioningCommand({
+          Bucket: this.entry.bucket,
+          VersioningConfiguration: { Status: 'Enabled' },
+        }),
+        this.#cancelled(),
+      ),
+    )
+  }
+
+  /**
+   * What is and was below a prefix, 1000 at most; where nothing is kept, what is. Swift gives no second page: to have
+   * all of it away, delete these and ask again.
+   */
+  async versions(prefix: string): Promise<ObjectVersion[]> {
+    const { ListObjectVersionsCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      const { Versions = [], DeleteMarkers = [] } = await client.send(
+        new ListObjectVersionsCommand({ Bucket: this.entry.bucket, Prefix: prefix }),
+        this.#cancelled(),
+      )
+      return [...Versions, ...DeleteMarkers].flatMap(({ Key, VersionId }) =>
+        Key === undefined ? [] : [{ key: Key, version: VersionId ?? 'null' }],
+      )
+    })
+  }
+
+  async removeVersion({ key, version }: ObjectVersion): Promise<void> {
+    const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
+    await this.#act(`delete ${key}${version === 'null' ? '' : ` (version ${version})`}`, (client) =>
+      client.send(
+        new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key, VersionId: version }),
+        this.#cancelled(),
+      ),
     )
   }
 

@@ -55,6 +55,12 @@ export const HttpUrl = Line.refine((text) => /^https?:\/\/./.test(text) && URL.c
   error: 'is not a URL that starts with http:// or https://',
 })
 
+/** When something runs by itself. */
+export const TimeOfWeek = Line.regex(
+  /^((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01]\d|2[0-3]):[0-5]\d$/,
+  'is no time such as 02:30 (each day) or Sun 04:00 (each week)',
+)
+
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, which other stores follow. */
 export const BucketName = Line.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
   error: 'a bucket is named with 3 to 63 small letters, digits, "." and "-"',

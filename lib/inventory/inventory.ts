@@ -12,6 +12,7 @@ import {
   Line,
   Name,
   Port,
+  TimeOfWeek,
 } from './fields.ts'
 import { SecretRef } from './secrets.ts'
 
@@ -244,6 +245,10 @@ export const StoreEntry = z.strictObject({
   bucket: BucketName,
   accessKey: SecretRef.describe('As env:NAME.'),
   secretKey: SecretRef.describe('As env:NAME.'),
+  versioning: z
+    .boolean()
+    .optional()
+    .describe('true: the bucket keeps what is overwritten or deleted as old versions.'),
 })
 export type StoreEntry = z.infer<typeof StoreEntry>
 
@@ -260,6 +265,20 @@ export const BackupFolder = z.strictObject({
   path: AbsolutePath.describe('A folder; all of it is backed up.'),
 })
 export type BackupFolder = z.infer<typeof BackupFolder>
+
+export const BackupSchedule = z.strictObject({
+  host: Name.describe('The machine on which the tasks run by themselves.'),
+  directory: AbsolutePath.describe(
+    'Where hausmeister is there, with an inventory.json and a .env of its own.',
+  ),
+  user: Name.optional().describe('Who runs them. Default: the user that logs in.'),
+  backup: TimeOfWeek.default('02:30').describe(
+    'By the clock of that machine: 02:30 each day, Sun 02:30 each week.',
+  ),
+  verify: TimeOfWeek.default('Sun 04:00').describe('Likewise.'),
+  prune: TimeOfWeek.default('05:30').describe('Likewise.'),
+})
+export type BackupSchedule = z.infer<typeof BackupSchedule>
 
 export const BackupEntry = z.strictObject({
   store: StoreEntry,
@@ -287,6 +306,7 @@ export const BackupEntry = z.strictObject({
     .default({})
     .describe('By database: SQL that answers true on a restored copy that is good.'),
   keep: Keep.prefault({}),
+  schedule: BackupSchedule.optional().describe('Without it nothing runs by itself.'),
 })
 export type BackupEntry = z.infer<typeof BackupEntry>
 

@@ -9,6 +9,7 @@ export function* backupFindings(root: Cursor): Generator<Finding> {
   for (const folder of backup.get('folders').items()) {
     yield* reference(folder.get('host'), 'host', root.get('hosts'))
   }
+  yield* reference(backup.get('schedule').get('host'), 'host', root.get('hosts'))
   yield* reference(backup.get('scratch'), 'cluster under "postgres"', root.get('postgres'))
   for (const entry of backup.get('databases').items()) yield* databaseFindings(entry, entry.text, root)
   for (const [name, checks] of backup.get('checks').members()) yield* databaseFindings(checks, name, root)

@@ -66,6 +66,7 @@ export function sample() {
         bucket: 'sample-backups',
         accessKey: 'env:STORE_KEY',
         secretKey: 'env:STORE_SECRET',
+        versioning: true,
       },
       recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'],
       identity: 'env:IDENTITY',
@@ -75,6 +76,14 @@ export function sample() {
       scratch: 'main',
       checks: { shop: ['select count(*) > 0 from orders'] },
       keep: { daily: 7, weekly: 4, monthly: 3, minimum: 3 },
+      schedule: {
+        host: 'web',
+        directory: '/opt/hausmeister',
+        user: 'backup',
+        backup: '02:30',
+        verify: 'Sun 04:00',
+        prune: '05:30',
+      },
     },
     apps: {
       shop: {

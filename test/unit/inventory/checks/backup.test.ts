@@ -12,6 +12,13 @@ test.each([
   ['databases/0', 'managed/both', []],
   ['scratch', 'mian', ['scratch: no cluster under "postgres" is called "mian" | Did you mean "main"?']],
   ['folders/0/host', 'webb', ['folders[0].host: no host is called "webb" | Did you mean "web"?']],
+  ['schedule/host', 'webb', ['schedule.host: no host is called "webb" | Did you mean "web"?']],
+  ['schedule/backup', 'Fri 23:59', []],
+  [
+    'schedule/backup',
+    '24:00',
+    ['schedule.backup: is no time such as 02:30 (each day) or Sun 04:00 (each week)'],
+  ],
   [
     'checks',
     { shpo: ['select true'] },

@@ -39,6 +39,8 @@ function subjectIn(kind: string | undefined, first: string, second: string): Sub
   }
 }
 
+export const dumpName = 'dump.age'
+export const globalsName = 'globals.age'
 export const manifestName = 'manifest.json'
 export const evidenceFolder = 'verified/'
 

@@ -69,6 +69,11 @@ export type FolderManifest = z.infer<typeof FolderManifest>
 export const Manifest = z.discriminatedUnion('kind', [PostgresManifest, FolderManifest])
 export type Manifest = z.infer<typeof Manifest>
 
+/** As it is stored: people may have to read it. */
+export function manifestText(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, undefined, 2)}\n`
+}
+
 /** That a backup was restored, and what came of it. */
 export const Evidence = z.object({
   format: z.literal(1),

@@ -13,7 +13,10 @@ const Migration = z.object({
 export type Migration = z.infer<typeof Migration>
 
 /** @returns undefined when the database has no table `_prisma_migrations` */
-export async function readMigrations(server: Server, database: string): Promise<Migration[] | undefined> {
+export async function readMigrations(
+  server: Pick<Server, 'select'>,
+  database?: string,
+): Promise<Migration[] | undefined> {
   const [table] = await server.select(
     z.object({ schema: z.string().nullable() }),
     sql`select (select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace

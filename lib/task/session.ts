@@ -133,27 +133,30 @@ export class Session<Flags> {
   }
 
   /**
-   * Takes a lock until the end of the run. Not in a dry run, which must leave nothing on the machine.
+   * Takes a lock until the end of the run, or until it is given back. Not in a dry run, which must leave nothing on
+   * the machine.
    * @param ifLost whether the run stops when the machine of the lock is gone in the middle of it
+   * @returns gives it back before the end
    * @throws TaskError 75 that says who holds it, since when, and for which task
    */
   async lock(
     name: string,
     take: (holder: Holder) => Promise<Attempt>,
     ifLost: 'stop' | 'go on' = 'stop',
-  ): Promise<void> {
-    if (this.dryRun) return
+  ): Promise<() => Promise<void>> {
+    if (this.dryRun) return async () => {}
     const attempt = await take(this.#options.holder)
     if (!attempt.held) throw lockedBy(name, attempt.by)
     let released = false
-    this.#locks.push({
-      release: async () => {
-        released = true
-        await attempt.release()
-      },
-    })
-    if (ifLost === 'go on') return
+    const release = async (): Promise<void> => {
+      if (released) return
+      released = true
+      await attempt.release()
+    }
+    this.#locks.push({ release })
+    if (ifLost === 'go on') return release
     void attempt.lost.then((error) => released || this.#options.cancellation.cancel(error))
+    return release
   }
 
   /** The operator's word that something may be destroyed; the only way to get one. */
@@ -175,6 +178,11 @@ export class Session<Flags> {
     const { handOver } = this.#options
     if (!handOver) throw new Error('there is no terminal: the task does not say that it takes one')
     return handOver(use)
+  }
+
+  /** What a step is at, for those who watch it. */
+  progress({ title }: StepHandle, detail: string): void {
+    this.#options.emit({ event: 'progress', title, detail })
   }
 
   /** Shows the last line that a long command has printed, as the step's detail. */

@@ -7,6 +7,8 @@ import type { Subject } from './subject.ts'
  *                                                        globals.age
  *                                                        manifest.json         written last: it makes it a backup
  *                                                        verified/20261124T040000Z.json
+ *
+ * A folder's has `archive.tar.age` in place of the first two.
  */
 export function prefixOf(estate: string, subject: Subject): string {
   const words =
@@ -41,6 +43,7 @@ function subjectIn(kind: string | undefined, first: string, second: string): Sub
 
 export const dumpName = 'dump.age'
 export const globalsName = 'globals.age'
+export const archiveName = 'archive.tar.age'
 export const manifestName = 'manifest.json'
 export const evidenceFolder = 'verified/'
 

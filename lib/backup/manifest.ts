@@ -38,6 +38,9 @@ const common = {
   parts: z.array(Part).min(1),
 }
 
+const CommonManifest = z.object(common)
+export type CommonManifest = z.infer<typeof CommonManifest>
+
 export const PostgresManifest = z.object({
   kind: z.literal('postgres'),
   cluster: z.string(),

@@ -49,6 +49,15 @@ export async function storePart(
   }
 }
 
+/** For the dry run. */
+export async function pretendToStore(
+  store: Pick<Store, 'writeText'>,
+  at: string,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) await store.writeText(`${at}${name}`, '')
+}
+
 /** @throws TaskError when the store gives back other bytes than it was given */
 export async function provePart(store: Pick<Store, 'read'>, at: string, part: Part): Promise<void> {
   const gauge = new Gauge()

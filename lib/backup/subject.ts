@@ -1,10 +1,20 @@
 import type { Estate } from '../inventory/estate.ts'
 import type { BackupEntry } from '../inventory/inventory.ts'
 
+export interface DatabaseSubject {
+  kind: 'postgres'
+  cluster: string
+  database: string
+}
+
+export interface FolderSubject {
+  kind: 'folder'
+  host: string
+  path: string
+}
+
 /** One thing that is backed up. */
-export type Subject =
-  | { kind: 'postgres'; cluster: string; database: string }
-  | { kind: 'folder'; host: string; path: string }
+export type Subject = DatabaseSubject | FolderSubject
 
 /** All that the inventory wants backed up. */
 export function subjectsOf(estate: Estate, backup: BackupEntry): Subject[] {

@@ -11,6 +11,8 @@ const mostWords = 4096
 export interface StreamOptions {
   /** Given to the command on stdin; secrets belong here, never in the command. */
   input?: string
+  /** What errors show in place of the command line. */
+  shown?: string
 }
 
 /** zx's template, for an answer that is too big to keep. */
@@ -58,7 +60,7 @@ function isTemplate(value: TemplateStringsArray | StreamOptions): value is Templ
 
 function start(
   context: ShellContext,
-  { input = '' }: StreamOptions,
+  { input = '', shown }: StreamOptions,
   pieces: TemplateStringsArray,
   args: readonly Argument[],
 ): Flow {
@@ -79,7 +81,7 @@ function start(
       else if (code === 0) resolve(undefined)
       else {
         const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`
-        resolve(new FlowError(machine.host, user, command, how, output.said.trim()))
+        resolve(new FlowError(machine.host, user, shown ?? command, how, output.said.trim()))
       }
     })
   })

@@ -34,7 +34,11 @@ export async function switchingPooler(
   }
   const lock = `pooler/${cluster}`
   // The servers matter more: they are brought to an end that lasts, also without the pooler.
-  await session.lock(lock, (holder) => pooler.files.lock(lock, holder), 'go on')
+  await session.lock(
+    lock,
+    (holder) => pooler.files.lock(lock, holder),
+    () => {},
+  )
   if (!(await pooler.isRunning())) {
     session.warn(`${pooler.name} is not running: nobody waits there; it is pointed for its next start`)
   }

@@ -3,6 +3,8 @@ import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import type { Store } from './store.ts'
 
+const makeRoom = 'make room there, then run it again; nothing of this run was kept'
+
 /**
  * What a store answered, or did not, in words that name it and the next step. What a stream of ours failed with
  * while it was uploaded stays what it is.
@@ -31,10 +33,7 @@ export function storeError(store: Pick<Store, 'name' | 'entry'>, error: unknown,
       )
     }
     case 'RequestTimeTooSkewed': {
-      return told(
-        `the clocks of this computer and of ${store.name} are too far apart: it is ${new Date().toISOString()} here`,
-        'set the clock that is wrong; S3 allows 15 minutes',
-      )
+      return clockError(store, error)
     }
     case 'NoSuchBucket': {
       return told(`there is no bucket ${bucket} at ${endpoint}`, 'npx tsx tasks/backup-up.ts')
@@ -48,19 +47,19 @@ export function storeError(store: Pick<Store, 'name' | 'entry'>, error: unknown,
     case 'NoSuchKey': {
       return told(`${store.name} has no ${key ?? 'such object'}`)
     }
-    case 'InsufficientStorage':
     case 'EntityTooLarge':
     case 'QuotaExceeded':
     case 'XMinioStorageFull': {
-      return told(`${store.name} is full`, 'make room there, then run it again; nothing of this run was kept')
+      return told(`${store.name} is full`, makeRoom)
     }
   }
+  if (status === 507) return told(`${store.name} is full`, makeRoom)
   if (status === 401 || status === 403) {
     return told(`${store.name} does not let ${accessKey} do this`, 'check the key and what it may do there')
   }
   if (status === 404 && key === undefined)
     return told(`there is no bucket ${bucket} at ${endpoint}`, 'npx tsx tasks/backup-up.ts')
-  if (status !== undefined) return told(`${store.name} failed`)
+  if (status !== undefined) return told(`${store.name} failed`, 'look into its log, then run it again')
   const network = networkCode(error)
   if (network === undefined) return error
   return new TaskError(`no answer from ${store.name}: ${network}`, {
@@ -68,6 +67,14 @@ export function storeError(store: Pick<Store, 'name' | 'entry'>, error: unknown,
     next: `curl -sS ${endpoint}   # is it up?`,
     cause: error,
   })
+}
+
+/** Signatures hold for 15 minutes, and backups are told apart by time. */
+export function clockError(store: Pick<Store, 'name'>, cause?: unknown): TaskError {
+  return new TaskError(
+    `the clocks of this computer and of ${store.name} are too far apart: it is ${new Date().toISOString()} here`,
+    { next: 'set the clock that is wrong', cause },
+  )
 }
 
 /** The HTTP status that a store answered with. */

@@ -3,20 +3,25 @@ import { Readable } from 'node:stream'
 import type { ListMultipartUploadsOutput, ListPartsOutput, S3Client } from '@aws-sdk/client-s3'
 import { z } from 'zod'
 
+import { HostError } from '../host/errors.ts'
 import type { Run } from '../host/events.ts'
 import { Limiter } from '../host/limiter.ts'
 import type { Estate } from '../inventory/estate.ts'
 import type { StoreEntry } from '../inventory/inventory.ts'
-import { statusOf, storeError } from './errors.ts'
+import { clockError, statusOf, storeError } from './errors.ts'
 
 /** S3 takes no smaller part, but for the last one. Bytes. */
-const smallestPart = 8 * 1024 * 1024
+const smallestPart = 5 * 1024 * 1024
 
 /** S3 takes 10,000 at most; some are left for a guess that was too small. */
 const mostParts = 9000
 
-/** Parts of one upload that are in memory and on their way at a time. */
-const partsAtOnce = 3
+/** Parts of one upload that are on their way at a time; of large ones fewer, as each is in memory. */
+const partsAtOnce = 2
+const mostOnTheWay = 96 * 1024 * 1024
+
+/** How far the store's clock may be from ours. Milliseconds. */
+const mostSkew = 300_000
 
 /** Small objects that are read at a time. */
 const readsAtOnce = 16
@@ -70,6 +75,8 @@ export class Store {
     return this.#ask(async (client) => {
       try {
         await client.send(new HeadBucketCommand({ Bucket: this.entry.bucket }), this.#cancelled())
+        // The client signs with the store's time from now on, without a word; our backups would bear ours.
+        if (Math.abs(client.config.systemClockOffset) > mostSkew) throw clockError(this)
         return true
       } catch (error) {
         if (statusOf(error) === 404) return false
@@ -132,8 +139,16 @@ export class Store {
         this.#cancelled(),
       )
       if (!(Body instanceof Readable)) throw new Error(`${key} came without a body`)
-      return Body
+      return Readable.from(this.#explained(Body, key), { objectMode: false })
     }, key)
+  }
+
+  async *#explained(body: Readable, key: string): AsyncGenerator {
+    try {
+      yield* body
+    } catch (error) {
+      throw storeError(this, error, key)
+    }
   }
 
   /** A small object whole. @returns undefined when there is none */
@@ -169,20 +184,31 @@ export class Store {
     expected: number,
     told: (bytes: number) => void = () => {},
   ): Promise<void> {
-    const { Upload } = await import('@aws-sdk/lib-storage')
+    const [{ Upload }, { DeleteObjectCommand }] = await Promise.all([
+      import('@aws-sdk/lib-storage'),
+      import('@aws-sdk/client-s3'),
+    ])
+    const partSize = Math.max(smallestPart, Math.ceil(expected / mostParts))
     await this.#act(`upload ${key}`, async (client) => {
       const upload = new Upload({
         client,
         params: { Bucket: this.entry.bucket, Key: key, Body: content },
-        partSize: Math.max(smallestPart, Math.ceil(expected / mostParts)),
-        queueSize: partsAtOnce,
+        partSize,
+        queueSize: Math.max(1, Math.min(partsAtOnce, Math.floor(mostOnTheWay / partSize))),
       })
       upload.on('httpUploadProgress', ({ loaded = 0 }) => told(loaded))
-      const stop = (): void => void upload.abort()
       const signal = this.#run.signal()
+      // Not the upload's own abort(), which does not wait until the store has thrown the parts away.
+      const cancelled = new HostError(this.name, 'cancelled', 'cancelled')
+      const stop = (): void => void content.destroy(cancelled)
       signal.addEventListener('abort', stop)
       try {
         await upload.done()
+        if (signal.aborted) {
+          // Too late for the content: all of it had been read.
+          await client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key }))
+          throw cancelled
+        }
       } finally {
         signal.removeEventListener('abort', stop)
         content.destroy()

@@ -135,14 +135,14 @@ export class Session<Flags> {
   /**
    * Takes a lock until the end of the run, or until it is given back. Not in a dry run, which must leave nothing on
    * the machine.
-   * @param ifLost whether the run stops when the machine of the lock is gone in the middle of it
+   * @param lost when the machine has ended it; default: the run is over
    * @returns gives it back before the end
    * @throws TaskError 75 that says who holds it, since when, and for which task
    */
   async lock(
     name: string,
     take: (holder: Holder) => Promise<Attempt>,
-    ifLost: 'stop' | 'go on' = 'stop',
+    lost = (error: Error): void => this.#options.cancellation.cancel(error),
   ): Promise<() => Promise<void>> {
     if (this.dryRun) return async () => {}
     const attempt = await take(this.#options.holder)
@@ -154,8 +154,7 @@ export class Session<Flags> {
       await attempt.release()
     }
     this.#locks.push({ release })
-    if (ifLost === 'go on') return release
-    void attempt.lost.then((error) => released || this.#options.cancellation.cancel(error))
+    void attempt.lost.then((error) => released || lost(error))
     return release
   }
 

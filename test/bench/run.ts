@@ -3,6 +3,7 @@
  * Prints Markdown on stdout. docs/benchmark.md says how it is measured.
  */
 import { whyNoLab } from '../lab/packages.ts'
+import { backUpSection } from './back-up.ts'
 import { setUpAgainSection } from './set-up-again.ts'
 import { startUpSection } from './start-up.ts'
 import { tenHostsSection } from './ten-hosts.ts'
@@ -32,6 +33,7 @@ async function bench(): Promise<void> {
     reason === undefined ? await tenHostsSection(stop.signal, say) : `Ten hosts: not measured, ${reason}.`,
   )
   if (reason === undefined) print(await setUpAgainSection(stop.signal, say))
+  if (reason === undefined) print(await backUpSection(stop.signal, say))
   print(`Load of the machine: ${before} before, ${load()} after.`)
 }
 

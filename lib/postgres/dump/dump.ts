@@ -1,4 +1,5 @@
-import type { Flow } from '../../host/flow.ts'
+import { type Flow, FlowError } from '../../host/flow.ts'
+import { TaskError } from '../../task/errors.ts'
 import { type Programs, wordsOf } from './programs.ts'
 
 /** How long a dump waits for a table that somebody has locked, as PostgreSQL writes it. */
@@ -27,8 +28,37 @@ export function dumpGlobals(programs: Programs, database: string, passwords: boo
 }
 
 function stream(programs: Programs, words: string[], database: string): Flow {
-  return programs.host.stream({ input: `${programs.password}\0` })`
+  const shown = [...words, database].join(' ')
+  return programs.host.stream({ input: `${programs.password}\0`, shown })`
     cd /
     IFS= read -r -d '' PGPASSWORD; if [ "$PGPASSWORD" ]; then export PGPASSWORD; fi
     PGAPPNAME=hausmeister exec ${words} -d ${programs.connection(database)}`
 }
+
+/** What pg_dump said, with what to do about it where that is known. */
+export function dumpError(error: unknown, database: string): unknown {
+  if (!(error instanceof FlowError)) return error
+  const next = remedies.find(({ when }) => when.test(error.seen))?.next
+  return new TaskError(`the dump of ${database} failed: ${error.message}`, {
+    seen: error.seen,
+    next,
+    cause: error,
+  })
+}
+
+const remedies = [
+  {
+    when: /conflict with recovery/,
+    next:
+      'a standby ends questions that hold up its replay: set hot_standby_feedback = on or a longer ' +
+      'max_standby_streaming_delay there, or "source": "primary" in the inventory',
+  },
+  {
+    when: /lock timeout/,
+    next: `somebody has held a lock on a table for ${lockPatience}; pg-status shows old transactions`,
+  },
+  {
+    when: /does not exist|could not open relation|cache lookup failed/,
+    next: 'something was dropped while it was being dumped; run it again',
+  },
+]

@@ -71,6 +71,11 @@ async function wayTo({ estate, hosts }: Reaching, name: string, server: string):
       password: '',
     }
   }
+  if ('container' in cluster) {
+    throw new TaskError(`${name} runs in a container, and backups of those are not made yet`, {
+      next: `name the databases that are backed up in backup.databases in ${estate.file}`,
+    })
+  }
   const via = cluster.via ?? Object.keys(estate.hosts).find((host) => estate.hosts[host]?.local)
   if (via === undefined) {
     throw new TaskError(
@@ -132,4 +137,8 @@ async function compressionOf(host: Host, folder: string): Promise<string[]> {
     nothrow: true,
   })`cd /; LC_ALL=C ${program} -Fc --compress=zstd -h /nowhere`
   return /compress/.test(stderr) ? [] : ['--compress=zstd']
+}
+
+export function describePrograms({ version, compression, host }: Programs): string {
+  return `pg_dump ${version} on ${host.name}, ${compression.length > 0 ? 'zstd' : 'gzip'}`
 }

@@ -17,7 +17,7 @@ export class Snapshot {
   readonly id: string
   /** By the server's clock. */
   readonly taken: Date
-  /** Of the last transaction that a standby knew of. */
+  /** When the last transaction that a standby knows of was committed. */
   readonly replayed: Date | undefined
 
   private constructor(session: Session, { id, now, replayed }: z.infer<typeof Opened>) {
@@ -33,13 +33,18 @@ export class Snapshot {
     try {
       await session.run(sql`select set_config(name, '0', false) from pg_settings where name in
         ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'max_parallel_workers_per_gather')`)
+      // A server that counts for somebody who has gone would go on to the end.
+      await session.run(
+        sql`select set_config(name, '10s', false) from pg_settings where name = 'client_connection_check_interval'`,
+      )
       // Rows that are hidden from us would be missing in the dump: pg_dump turns it off, too, and fails.
       await session.run(sql`set row_security = off`)
       await session.run(sql`set lock_timeout = '5min'`)
       await session.run(sql`begin isolation level repeatable read read only`)
       const [opened] = await session.select(
         Opened,
-        sql`select pg_export_snapshot() as id, now() as now, pg_last_xact_replay_timestamp() as replayed`,
+        sql`select pg_export_snapshot() as id, now() as now,
+          case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end as replayed`,
       )
       if (!opened) throw new PostgresError(programs.server, 'gave no snapshot')
       return new Snapshot(session, opened)
@@ -67,6 +72,7 @@ class Session {
   #turn: Promise<unknown> = Promise.resolve()
   #output = ''
   #heard: () => void = () => {}
+  #busy = false
 
   constructor(programs: Programs, database: string) {
     const psql = [...wordsOf(programs, 'psql'), '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1']
@@ -107,7 +113,8 @@ class Session {
   }
 
   async close(): Promise<void> {
-    this.#command.stdin.end()
+    if (this.#busy) this.#command.kill('SIGTERM').catch(() => {})
+    else this.#command.stdin.end()
     await this.#ended.catch(() => {})
   }
 
@@ -118,11 +125,13 @@ class Session {
   }
 
   async #answer(text: string): Promise<string> {
+    this.#busy = true
     const end = `end ${randomUUID()}\n`
     this.#command.stdin.write(`${text};\n\\echo ${end}`)
     while (!this.#output.endsWith(end)) await new Promise<void>((resolve) => (this.#heard = resolve))
     const answer = this.#output.slice(0, -end.length)
     this.#output = ''
+    this.#busy = false
     return answer
   }
 }

@@ -52,12 +52,13 @@ export async function findSource(
       }
     }),
   )
-  return choose(answers, cluster)
+  return chooseSource(answers, cluster)
 }
 
 type Answer = ({ server: Server } & z.infer<typeof Standing>) | { error: unknown }
 
-function choose(answers: readonly Answer[], cluster: string): Source {
+/** Of those that answered. */
+export function chooseSource(answers: readonly Answer[], cluster: string): Source {
   const servers = answers.flatMap((answer) => ('server' in answer ? [answer] : []))
   const failures = answers.flatMap((answer) => ('error' in answer ? [answer.error] : []))
   const [primary, second] = servers.filter(({ standby }) => !standby)
@@ -98,4 +99,10 @@ function choose(answers: readonly Answer[], cluster: string): Source {
 
 function noAnswer(why: string): string {
   return `no answer: ${why}`
+}
+
+/** `a standby, 0 bytes of WAL behind` */
+export function describeSource({ role, behind }: Source): string {
+  if (role === 'primary') return 'the primary'
+  return behind === undefined ? 'a standby' : `a standby, ${size(behind)} of WAL behind`
 }

@@ -1,0 +1,56 @@
+import type { Flow } from '../host/flow.ts'
+import type { Host } from '../host/host.ts'
+import type { Store } from '../s3/store.ts'
+import { TaskError } from '../task/errors.ts'
+import { archiveName } from './layout.ts'
+import type { Part } from './manifest.ts'
+import { type Progress, storePart } from './part.ts'
+
+/** A folder that can be backed up. */
+export interface FolderLook {
+  bytes: number
+}
+
+/** @throws TaskError when there is no such folder */
+export async function lookAtFolder(host: Host, path: string): Promise<FolderLook> {
+  // What vanishes while it is measured makes du fail, and is nothing to us.
+  const { stdout } = await host.read`
+    if [ -d ${path} ]; then { du -s --block-size=1 -- ${path} 2> /dev/null || true; } | cut -f 1; fi`
+  if (stdout.trim() === '') throw new TaskError(`there is no folder ${path} on ${host.name}`)
+  return { bytes: Number(stdout) }
+}
+
+export async function archiveToStore(
+  store: Pick<Store, 'writeStream'>,
+  { at, recipients }: { at: string; recipients: readonly string[] },
+  { host, path, bytes }: { host: Host; path: string; bytes: number },
+  told: (progress: Progress) => void,
+): Promise<{ part: Part; files: number; warnings: string[] }> {
+  const archive = archiveFolder(host, path)
+  const part = await storePart(store, { at, name: archiveName, recipients }, archive, bytes, told)
+  return { part, ...readArchived(archive.said) }
+}
+
+/**
+ * All of a folder with owners, rights, links, ACLs and extended attributes, by GNU tar.
+ * Its exit code is 1 when a file changed while it was read (tar(1), "RETURN VALUE"): the archive is whole, and its
+ * warnings tell which file. The last line on stderr is the number of files.
+ */
+function archiveFolder(host: Host, path: string): Flow {
+  const shown = `tar --create --directory ${path} .`
+  return host.stream({ shown })`
+    export LC_ALL=C.UTF-8
+    exec 3> >(grep -cv '/$' >&2 || true)
+    counting=$!
+    code=0
+    tar --create --verbose --index-file=/dev/fd/3 --numeric-owner --acls --xattrs --directory ${path} . || code=$?
+    exec 3>&-
+    wait "$counting"
+    if [ "$code" -gt 1 ]; then exit "$code"; fi`
+}
+
+/** What {@link archiveFolder} has said at its end. */
+export function readArchived(said: string): { files: number; warnings: string[] } {
+  const lines = said.trim().split('\n')
+  return { files: Number(lines.at(-1)), warnings: lines.slice(0, -1) }
+}

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+
+import { Hosts } from '../../../../lib/host/hosts.ts'
+import { programsFor, suitable, wordsOf } from '../../../../lib/postgres/dump/programs.ts'
+import { estateOf, RecordedRun, rejection, ScriptedMachine } from '../../doubles.ts'
+
+test('the oldest pg_dump that is not older than the server is taken', () => {
+  const all = ['15.14', '18.1', '17.6'].map((version) => ({ folder: `/v${version}`, version }))
+  expect([15, 16, 17, 19].map((version) => suitable(all, version)?.version)).toEqual([
+    '15.14',
+    '17.6',
+    '17.6',
+    undefined,
+  ])
+})
+
+const lines = `/usr/lib/postgresql/15/bin pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)
+/usr/lib/postgresql/17/bin pg_dump (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)
+ pg_dump (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)
+`
+
+/** @param complaint of pg_dump when it is told to compress with zstd */
+async function stage(
+  url: string,
+  complaint = 'connection to server on socket "/nowhere/.s.PGSQL.5432" failed',
+) {
+  const roles = { shop_app: {} }
+  const databases = { shop: { owner: 'shop_app', environment: 'test' } }
+  const estate = await estateOf(
+    {
+      hosts: { db: {}, desk: {} },
+      postgres: {
+        main: { hosts: ['db'], port: 5433, databases, roles },
+        far: { url: 'env:FAR', via: 'desk', databases, roles },
+        alone: { url: 'env:FAR', databases, roles },
+      },
+    },
+    { FAR: url },
+  )
+  const run = new RecordedRun()
+  const hosts = new Hosts(estate, run, async (name) => {
+    return new ScriptedMachine(name, ({ script, say, complain }) => {
+      if (script.includes('--compress=zstd')) {
+        complain(`pg_dump: error: ${complaint}\n`)
+        return 1
+      }
+      say(script.includes('command -v pg_dump') ? lines : '')
+      return 0
+    })
+  })
+  return { estate, hosts, run }
+}
+
+test('on our machines it is the user postgres at the socket', async () => {
+  const programs = await programsFor(await stage(''), 'main', 'db', 17)
+  expect([programs.host.name, programs.host.user, programs.password]).toEqual(['db', 'postgres', ''])
+  expect(wordsOf(programs, 'psql')).toEqual([
+    '/usr/lib/postgresql/17/bin/psql',
+    '--no-password',
+    '-p',
+    '5433',
+  ])
+  expect(programs.connection("it's")).toBe(String.raw`dbname='it\'s'`)
+})
+
+test('a managed server is dumped from where it is reached, with its password apart', async () => {
+  const url =
+    'postgresql://admin:p%40ss@pg.example:6432/postgres?sslmode=require&schema=public&pgbouncer=true'
+  const programs = await programsFor(await stage(url), 'far', 'far', 15)
+  expect([programs.host.name, programs.password, programs.version]).toEqual(['desk', 'p@ss', '15.14'])
+  expect(programs.connection('a b')).toBe('postgresql://admin@pg.example:6432/a%20b?sslmode=require')
+})
+
+test.each([
+  ['connection to server on socket "/nowhere/.s.PGSQL.5432" failed', ['--compress=zstd']],
+  ['this build does not support compression with zstd', []],
+  ['invalid value "zstd" for option -Z/--compress', []],
+])('zstd is used where pg_dump has it: %s', async (complaint, compression) => {
+  expect(await programsFor(await stage('', complaint), 'main', 'db', 17)).toMatchObject({ compression })
+})
+
+test('who cannot dump says what is missing', async () => {
+  const url = 'postgresql://admin:secret@pg.example/postgres'
+  expect(await rejection(programsFor(await stage(url), 'main', 'db', 18))).toMatchObject({
+    message: expect.stringContaining('db has pg_dump 15.14, 17.6, 17.6, and db is PostgreSQL 18'),
+    next: 'as root on db: apt-get install postgresql-client-18',
+  })
+  expect(await rejection(programsFor(await stage(url), 'alone', 'alone', 17))).toMatchObject({
+    message: expect.stringContaining('alone is known by its URL alone'),
+    next: expect.stringContaining('postgres.alone.via'),
+  })
+})

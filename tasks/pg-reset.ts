@@ -31,9 +31,10 @@ import {
 import { copyName, keptCopies } from '../lib/postgres/kept.ts'
 import { checkEnvironment } from '../lib/postgres/refusal.ts'
 import { proveFilled } from '../lib/postgres/reset/proof.ts'
-import { insistOnPutBack, proveBack, putBack, wayBack } from '../lib/postgres/reset/put-back.ts'
+import { insistOnPutBack } from '../lib/postgres/reset/put-back.ts'
 import { describeCopies, describeSurvey, surveyDatabase } from '../lib/postgres/reset/survey.ts'
 import { resetPreflight } from '../lib/postgres/reset/target.ts'
+import { pause, resume, undo, warnNotPaused } from '../lib/postgres/reset/undo.ts'
 import { databaseFlags, type DatabaseTarget } from '../lib/postgres/target.ts'
 import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
@@ -67,9 +68,10 @@ export const task = defineTask({
   async run(session) {
     const { target, primary } = await claimDatabase(session)
     if (session.flags.discardKept) return discardKept(session, target, primary)
-    const pooler = await poolerOf(session, target.cluster).catch((error: unknown) =>
-      notPaused(session, error),
-    )
+    const pooler = await poolerOf(session, target.cluster).catch((error: unknown) => {
+      if (!session.flags.undo) throw error
+      return warnNotPaused(session, error)
+    })
     const pausing = new Pausing(pooler)
     try {
       if (session.flags.undo) await undo(session, target, primary, pausing)
@@ -158,26 +160,6 @@ async function reset(
   }
 }
 
-/** The pooler's clients wait from now on: they see no closed door, which pgbouncer would remember. */
-async function pause(session: Session<Flags>, pausing: Pausing, settle: () => Promise<void>): Promise<void> {
-  if (pausing.name === undefined) return
-  await session.step(`Pause ${pausing.name}`, async (step) => {
-    if (!(await pausing.pause())) step.detail = 'it is not running'
-    else if (!session.dryRun) await settle()
-  })
-}
-
-/** The old database has to come back, whether or not the clients of its pooler can be made to wait for it. */
-function notPaused(session: Session<Flags>, error: unknown): undefined {
-  if (!session.flags.undo) throw error
-  session.warn(`the pooler is not paused: ${error instanceof Error ? error.message : String(error)}`)
-}
-
-async function resume(session: Session<Flags>, pausing: Pausing): Promise<void> {
-  if (pausing.name === undefined) return
-  await session.step(`Resume ${pausing.name}`, () => pausing.resume())
-}
-
 /** Whatever goes wrong: the old database has its name again, and is open, before the task ends. */
 async function putBackOnFailure(
   session: Session<Flags>,
@@ -207,36 +189,6 @@ async function putBackOnFailure(
   }
 }
 
-async function undo(
-  session: Session<Flags>,
-  target: DatabaseTarget,
-  { server }: Primary,
-  pausing: Pausing,
-): Promise<void> {
-  const { name } = target
-  const way = await session.step(`Look for the old ${name}`, () => wayBack(server, name, new Date()))
-  const database = way.way === 'swap' ? way.old : way.database
-  checkEnvironment(server, target, session.flags, database)
-  if (way.way === 'swap' && way.aside) {
-    session.note(`${way.old.name} becomes ${name}; what is ${name} now is kept as ${way.aside.to}`)
-    // After a reset that was cut off, the half-built one is nobody's data.
-    if (!way.half) await session.confirm(name, `This takes the present ${name} on ${server.name} out of use.`)
-  }
-  await pause(session, pausing, () => letTransactionsEnd(server, name)).catch((error: unknown) =>
-    notPaused(session, error),
-  )
-  await session.step(
-    `Put ${name} back`,
-    () => putBack(server, name, way, session.dryRun),
-    () => proveBack(server, name, database.oid),
-  )
-  await resume(session, pausing)
-  const { shadow } = target.database
-  if (shadow !== undefined && !(await readDatabases(server)).some((facts) => facts.name === shadow)) {
-    session.warn(`${shadow} is missing since the reset was cut off; the next reset makes it again`)
-  }
-}
-
 async function discardKept(
   session: Session<Flags>,
   target: DatabaseTarget,
@@ -245,7 +197,7 @@ async function discardKept(
   const { name } = target
   const surplus = await session.step(`Look for kept copies of ${name}`, async () => {
     const copies = keptCopies(name, await readDatabases(server, name))
-    const newest = copies.find(({ kind }) => kind === 'before_reset')
+    const newest = copies.find(({ kind }) => kind !== 'failed')
     return copies.filter((copy) => copy !== newest && copy.facts.mark.reset !== 'unfinished')
   })
   if (surplus.length === 0) {

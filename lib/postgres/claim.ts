@@ -18,7 +18,11 @@ export async function claimDatabase(
 }
 
 /** Names the database as the operator did: two clusters may have one of that name. */
-export function undoCommand(session: Session<DatabaseFlags>, { name, database }: DatabaseTarget): string {
+export function undoCommand(
+  session: Session<DatabaseFlags>,
+  { name, database }: DatabaseTarget,
+  task = 'pg-reset',
+): string {
   const confirm = database.environment === 'production' ? ['--confirm', name] : []
-  return session.command('pg-reset', ['--database', session.flags.database, '--undo', ...confirm])
+  return session.command(task, ['--database', session.flags.database, '--undo', ...confirm])
 }

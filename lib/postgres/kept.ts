@@ -3,10 +3,10 @@ import type { DatabaseFacts } from './catalog.ts'
 /** PostgreSQL cuts longer names without an error (NAMEDATALEN - 1), which would lose the time stamp. Bytes. */
 const longestName = 63
 
-const kinds = ['before_reset', 'failed'] as const
+const kinds = ['before_reset', 'before_restore', 'failed'] as const
 export type CopyKind = (typeof kinds)[number]
 
-/** A database that a reset put aside. */
+/** A database that a reset or a restore put aside. */
 export interface KeptCopy {
   kind: CopyKind
   /** UTC, as it stands in the name: `20261121T021411Z`. */
@@ -15,7 +15,7 @@ export interface KeptCopy {
 }
 
 /**
- * The name under which a reset puts a database aside.
+ * The name under which a reset or a restore puts a database aside.
  * @throws when it would be too long for PostgreSQL
  */
 export function copyName(database: string, kind: CopyKind, now: Date): string {
@@ -33,7 +33,7 @@ export function keptCopies(database: string, all: DatabaseFacts[]): KeptCopy[] {
   return all
     .flatMap((facts) => {
       const rest = facts.name.startsWith(`${database}__`) ? facts.name.slice(database.length + 2) : ''
-      const [, kind, time = ''] = /^(before_reset|failed)_(\d{8}T\d{6}Z)$/.exec(rest) ?? []
+      const [, kind, time = ''] = /^(before_reset|before_restore|failed)_(\d{8}T\d{6}Z)$/.exec(rest) ?? []
       const known = kinds.find((name) => name === kind)
       return known ? [{ kind: known, time, facts }] : []
     })

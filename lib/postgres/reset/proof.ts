@@ -12,7 +12,7 @@ import type { ResetFlags } from './target.ts'
  * @returns what was seen, in a few words
  */
 export async function proveFilled(
-  reaching: Reaching & { flags: ResetFlags },
+  reaching: Reaching & { flags: Pick<ResetFlags, 'skipMigrate'> },
   primary: Primary,
   target: DatabaseTarget,
 ): Promise<string> {

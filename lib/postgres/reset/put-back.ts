@@ -37,7 +37,7 @@ export async function wayBack(server: Server, name: string, now: Date, oid?: str
   const current = all.find((facts) => facts.name === name)
   if (current && current.oid === oid) return { way: 'none', database: current }
   const newest = keptCopies(name, all).find(
-    ({ kind, facts }) => kind === 'before_reset' && (oid === undefined || facts.oid === oid),
+    ({ kind, facts }) => kind !== 'failed' && (oid === undefined || facts.oid === oid),
   )
   const old = unfinished?.old ?? newest?.facts
   if (!old) throw new TaskError(`there is no kept copy of ${name} on ${server.name}; nothing was changed`)
@@ -45,7 +45,7 @@ export async function wayBack(server: Server, name: string, now: Date, oid?: str
   const mark: Mark = environment ? { environment } : {}
   const aside = current && {
     facts: current,
-    to: copyName(name, unfinished ? 'failed' : 'before_reset', now),
+    to: copyName(name, unfinished ? 'failed' : (newest?.kind ?? 'before_reset'), now),
     mark: unfinished ? mark : { ...mark, reset: 'finished' as const },
   }
   return { way: 'swap', old, aside, half: unfinished !== undefined }

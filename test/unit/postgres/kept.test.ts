@@ -19,6 +19,7 @@ function databases(...entries: string[]): Promise<DatabaseFacts[]> {
 describe('the name of a copy', () => {
   test('says what it is and when it was made, in UTC', () => {
     expect(copyName('shop', 'before_reset', now)).toBe('shop__before_reset_20261121T021411Z')
+    expect(copyName('shop', 'before_restore', now)).toBe('shop__before_restore_20261121T021411Z')
     expect(copyName('shop', 'failed', now)).toBe('shop__failed_20261121T021411Z')
   })
 
@@ -51,6 +52,8 @@ describe('kept copies', () => {
       'shop__before_reset_20260101T000000Z',
       'shop__failed_20261121T021411Z',
       'shop__before_reset_20260601T000000Z',
+      'shop__before_restore_20260301T000000Z',
+      'shop__restore_20260301T000000Z',
       'shop__before_reset_yesterday',
       'shop__before_reset_20260601T000000Z_copy',
       'shop_2__before_reset_20260601T000000Z',
@@ -60,6 +63,7 @@ describe('kept copies', () => {
     expect(keptCopies('shop', all).map(({ facts }) => facts.name)).toEqual([
       'shop__failed_20261121T021411Z',
       'shop__before_reset_20260601T000000Z',
+      'shop__before_restore_20260301T000000Z',
       'shop__before_reset_20260101T000000Z',
     ])
   })

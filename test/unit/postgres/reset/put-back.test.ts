@@ -180,3 +180,22 @@ describe('proveBack', () => {
     expect((await failure(proveBack(server, name, oid))).message).toBe(message)
   })
 })
+
+test('what a restore has replaced comes back, and the restored one is kept as one that a restore put aside', async () => {
+  const replaced = 'shop__before_restore_20261110T000000Z'
+  expect(
+    await after([
+      { name: 'shop' },
+      { name: replaced, comment: '[hausmeister reset=finished]', open: false },
+      { name: kept, open: false },
+    ]),
+  ).toMatchObject({
+    way: 'swap',
+    half: false,
+    databases: [
+      'shop: ',
+      `${kept}:  (closed)`,
+      'shop__before_restore_20261121T021411Z: [hausmeister reset=finished] (closed)',
+    ],
+  })
+})

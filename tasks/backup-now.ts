@@ -82,7 +82,7 @@ export const task = defineTask({
         failures.push({ name: nameOf(subject), error })
       }
     }
-    if (failures.length > 0) throw await failuresError(failures, subjects.length)
+    if (failures.length > 0) throw await failuresError(failures, subjects.length, 'backed up')
   },
 })
 

@@ -2,14 +2,21 @@ import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import { explain } from '../task/explain.ts'
 
-/** What could not be backed up, and why. */
+/** What could not be backed up, or verified, and why. */
 export interface Failure {
   name: string
   error: unknown
 }
 
-/** One error for all that failed; its code is theirs when they agree. A bug alone stays what it is. */
-export async function failuresError(failures: readonly Failure[], all: number): Promise<unknown> {
+/**
+ * One error for all that failed; its code is theirs when they agree. A bug alone stays what it is.
+ * @param what did not happen to them: `backed up`, `verified`
+ */
+export async function failuresError(
+  failures: readonly Failure[],
+  all: number,
+  what: string,
+): Promise<unknown> {
   const explained = await Promise.all(
     failures.map(async ({ name, error }) => ({ name, error: await explain(error) })),
   )
@@ -28,7 +35,7 @@ export async function failuresError(failures: readonly Failure[], all: number): 
     error instanceof TaskError && error.next !== undefined ? [error.next] : [],
   )
   return new TaskError(
-    `${failures.length} of ${all} not backed up:\n${lines.map((line) => `- ${line}`).join('\n')}`,
+    `${failures.length} of ${all} not ${what}:\n${lines.map((line) => `- ${line}`).join('\n')}`,
     {
       seen: seen.length === 0 ? undefined : seen.join('\n'),
       next: next.length === 0 ? undefined : [...new Set(next)].join('\n'),

@@ -18,6 +18,46 @@ export function storeSecrets({ store }: BackupEntry): SecretRef[] {
   return [store.accessKey, store.secretKey]
 }
 
+/** What reading backups takes, beside the store: the key that opens them. */
+export function restoreSecrets(backup: BackupEntry): SecretRef[] {
+  return [...storeSecrets(backup), ...(backup.identity ? [backup.identity] : [])]
+}
+
+/** @returns why backups cannot be read with this inventory */
+export function identityProblems(estate: Estate): string[] {
+  if (backupOf(estate).identity) return []
+  return [
+    `${estate.file} has no backup.identity: without the secret key of a recipient no backup can be read`,
+  ]
+}
+
+/** The age secret key. */
+export function identityOf(estate: Estate): string {
+  const { identity } = backupOf(estate)
+  if (identity) return estate.secret(identity)
+  throw new EstateError(`${estate.file} has no backup.identity`)
+}
+
+/** Where a database's backups are restored to be verified. */
+export function scratchClusterOf(estate: Estate, { cluster }: { cluster: string }): string {
+  return backupOf(estate).scratch ?? cluster
+}
+
+/** Of new databases of a cluster, where the inventory says it. */
+export function localeOf(estate: Estate, cluster: string): string | undefined {
+  const entry = estate.cluster(cluster)
+  return 'hosts' in entry ? entry.locale : undefined
+}
+
+/** The inventory's own questions about a database, under either of its names. */
+export function checksOf(
+  estate: Estate,
+  { cluster, database }: { cluster: string; database: string },
+): string[] {
+  const { checks } = backupOf(estate)
+  return [...(checks[database] ?? []), ...(checks[`${cluster}/${database}`] ?? [])]
+}
+
 /**
  * What the flags name of all that is backed up.
  * @param names all, when there are none

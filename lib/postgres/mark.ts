@@ -12,10 +12,15 @@ export interface Mark {
   environment?: Environment
   /** Where a reset stands: the door is closed, the database is renamed, or the reset has ended well. */
   reset?: ResetState
+  /** It was made to restore a backup into, and is nobody's yet. */
+  scratch?: ScratchKind
 }
 
 export const ResetState = z.enum(['closing', 'unfinished', 'finished'])
 export type ResetState = z.infer<typeof ResetState>
+
+export const ScratchKind = z.enum(['verify', 'restore'])
+export type ScratchKind = z.infer<typeof ScratchKind>
 
 const pattern = / ?\[hausmeister((?: [a-z]+=[^\s\]]+)*)\]\s*$/
 
@@ -25,11 +30,13 @@ export function readMark(comment: string | null): { words: string; mark: Mark } 
   const fields = new Map((found?.[1] ?? '').split(' ').map((pair): [string, string] => split(pair)))
   const environment = Environment.safeParse(fields.get('environment'))
   const reset = ResetState.safeParse(fields.get('reset'))
+  const scratch = ScratchKind.safeParse(fields.get('scratch'))
   return {
     words: (comment ?? '').replace(pattern, ''),
     mark: {
       ...(environment.success ? { environment: environment.data } : {}),
       ...(reset.success ? { reset: reset.data } : {}),
+      ...(scratch.success ? { scratch: scratch.data } : {}),
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Reaching } from '../cluster.ts'
 import { connectionString } from '../psql-server.ts'
 
 /** How programs reach a server. */
-interface Way {
+export interface Way {
   /** As messages name the server. */
   server: string
   /** Who runs them, and where. */
@@ -27,7 +27,7 @@ export interface Programs extends Way {
   compression: string[]
 }
 
-export type Program = 'psql' | 'pg_dump' | 'pg_dumpall'
+export type Program = 'psql' | 'pg_dump' | 'pg_dumpall' | 'pg_restore'
 
 /** A program with what it needs to reach the server, as words of a command. */
 export function wordsOf({ folder, flags }: Programs, program: Program): string[] {
@@ -60,7 +60,7 @@ export async function programsFor(
 }
 
 /** On the machine that is dumped as the user postgres; a managed server is dumped from the machine that reaches it. */
-async function wayTo({ estate, hosts }: Reaching, name: string, server: string): Promise<Way> {
+export async function wayTo({ estate, hosts }: Reaching, name: string, server: string): Promise<Way> {
   const cluster = estate.cluster(name)
   if ('hosts' in cluster) {
     return {
@@ -106,12 +106,12 @@ async function wayTo({ estate, hosts }: Reaching, name: string, server: string):
   }
 }
 
-interface Installed {
+export interface Installed {
   folder: string
   version: string
 }
 
-async function installed(host: Host): Promise<Installed[]> {
+export async function installed(host: Host): Promise<Installed[]> {
   const { stdout } = await host.read`
     for program in /usr/lib/postgresql/*/bin/pg_dump; do
       if [ -x "$program" ]; then echo "\${program%/pg_dump} $("$program" --version)"; fi

@@ -7,6 +7,7 @@ const mark: fc.Arbitrary<Mark> = fc.record(
   {
     environment: fc.constantFrom('production', 'staging', 'development', 'test'),
     reset: fc.constantFrom('closing', 'unfinished', 'finished'),
+    scratch: fc.constantFrom('verify', 'restore'),
   },
   { requiredKeys: [] },
 )

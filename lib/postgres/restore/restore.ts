@@ -1,0 +1,81 @@
+import { Readable } from 'node:stream'
+
+import { feed } from '../../host/feed.ts'
+import { TaskError } from '../../task/errors.ts'
+import { wordsOf } from '../dump/programs.ts'
+import type { RestoreProgram } from './programs.ts'
+
+/** pg_restore came to an end by itself, and had not restored all. */
+export class RestoreError extends TaskError {
+  /** Whether it has found the dump itself wanting; else it was killed, or the server or the machine was. */
+  readonly blamesDump: boolean
+
+  constructor(message: string, seen: string, cause: unknown) {
+    const remedy = remedies.find(({ when }) => when.test(seen))
+    super(message, { seen, next: remedy?.next, cause })
+    this.blamesDump = remedy === undefined && seen.includes('pg_restore: error: ')
+  }
+}
+
+/**
+ * Restores a dump of pg_dump's own format into an empty database; with the first error it ends.
+ * @param roles whether owners and grants are restored, too
+ * @throws RestoreError; the dump's own error when that fails; HostError
+ */
+export async function restoreDump(
+  program: RestoreProgram,
+  database: string,
+  dump: Readable,
+  roles: boolean,
+): Promise<void> {
+  const { host, password } = program
+  const words = [
+    ...wordsOf({ ...program, compression: [] }, 'pg_restore'),
+    '--exit-on-error',
+    ...(roles ? [] : ['--no-owner', '--no-acl']),
+  ]
+  // It may end before it has read all, and then nobody would know whether the rest was whole.
+  const command = host.change({
+    keepInputOpen: true,
+    shown: { command: `pg_restore into ${database}`, input: '<a stream>' },
+  })`
+    cd /
+    IFS= read -r -d '' PGPASSWORD; if [ "$PGPASSWORD" ]; then export PGPASSWORD; fi
+    PGAPPNAME=hausmeister LC_ALL=C ${words} -d ${program.connection(database)}
+    cat > /dev/null`
+  command.stdin.write(`${password}\0`)
+  try {
+    await feed(command, dump)
+  } catch (error) {
+    const { ProcessOutput } = await import('zx/core')
+    if (!(error instanceof ProcessOutput) || error.cause || error.exitCode === null) throw error
+    const seen = error.stderr.trim().split('\n').slice(-mostLines).join('\n')
+    throw new RestoreError(`pg_restore on ${host.name} failed with exit code ${error.exitCode}`, seen, error)
+  }
+}
+
+const mostLines = 20
+
+/** What it says when it is not the dump's fault. */
+const remedies = [
+  {
+    when: /No space left on device|could not extend file|Disk quota exceeded/,
+    next: 'make room on that machine: df -h /var/lib/postgresql',
+  },
+  {
+    when: /extension ".*" is not available|could not open extension control file/,
+    next: 'install the package of that extension on that server (postgresql-<version>-<extension>), then run it again',
+  },
+  {
+    when: /role ".*" does not exist/,
+    next: 'create that role there; the globals of the backup have it',
+  },
+  {
+    when: /server closed the connection|terminating connection|connection to server|shutting down|starting up|recovery mode|no connection to the server/,
+    next: 'see whether that server is well, then run it again',
+  },
+  {
+    when: /out of (shared )?memory|permission denied|unsupported version|canceling statement|could not (access file|load library)|(collation|tablespace) ".*".* does not exist/,
+    next: 'see why that server refuses it, then run it again',
+  },
+]

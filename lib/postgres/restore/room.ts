@@ -1,0 +1,36 @@
+import { z } from 'zod'
+
+import type { Host } from '../../host/host.ts'
+import { TaskError } from '../../task/errors.ts'
+import type { Server } from '../server.ts'
+import { size } from '../size.ts'
+import { sql } from '../sql.ts'
+
+const Disk = z.object({ folder: z.string(), wal: z.number() })
+
+/**
+ * Room for a restored copy, and for the WAL that restoring it writes: a full disk stops the whole server, with all
+ * the databases that others use.
+ *
+ * @param host the machine of the server
+ * @param bytes that the database had where it was dumped
+ * @returns free bytes
+ * @throws TaskError
+ */
+export async function checkRoom(server: Server, host: Host, bytes: number): Promise<number> {
+  const [disk] = await server.select(
+    Disk,
+    sql`select current_setting('data_directory') as folder,
+      pg_size_bytes(current_setting('max_wal_size')) as wal`,
+  )
+  if (!disk) throw new Error('a select without FROM gives one row')
+  const { stdout } = await host.as('postgres').read`df --output=avail -B1 ${disk.folder} | tail -n 1`
+  const free = Number(stdout)
+  const needed = bytes + disk.wal
+  if (free >= needed) return free
+  throw new TaskError(
+    `${disk.folder} on ${server.name} has ${size(free)} free, and the restore needs ${size(needed)}: ` +
+      `${size(bytes)} for the database, ${size(disk.wal)} for its WAL (max_wal_size)`,
+    { next: `make room on ${server.name}: df -h ${disk.folder}` },
+  )
+}

@@ -1,0 +1,34 @@
+import type { Estate } from '../inventory/estate.ts'
+import { copyName } from '../postgres/kept.ts'
+import { clusterNeeds, confirmProblems, type DatabaseFlags, databaseTarget } from '../postgres/target.ts'
+import type { Preflight } from '../task/task.ts'
+import { backupOf, identityProblems, restoreSecrets } from './target.ts'
+
+export interface RestoreFlags extends DatabaseFlags {
+  backup?: string | undefined
+  undo: boolean
+}
+
+/** Everything that speaks against it and can be told from flags and inventory alone. */
+export function restorePreflight(estate: Estate, flags: RestoreFlags): Preflight {
+  const target = databaseTarget(estate, flags.database)
+  const { secrets, reach } = clusterNeeds(estate, target)
+  const problems = confirmProblems(target, flags)
+  if (flags.undo) {
+    if (flags.backup !== undefined)
+      problems.push('--undo goes with --database, --confirm and the common flags only')
+    return { problems, secrets, reach }
+  }
+  problems.push(...identityProblems(estate))
+  try {
+    copyName(target.name, 'before_restore', new Date(0))
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error))
+  }
+  return {
+    problems,
+    secrets: [...restoreSecrets(backupOf(estate)), ...secrets],
+    // Not its pooler: it matters only where there is a database that clients are connected to.
+    reach,
+  }
+}

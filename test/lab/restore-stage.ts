@@ -1,0 +1,140 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { type Outcome, type RunOptions, runTask } from './faults/task-run.ts'
+import type { Lab } from './lab.ts'
+import { storeAccount } from './secrets.ts'
+
+/** Where the backups of the lab's database are in the bucket. */
+const folder = 'weltenwind/postgres/main/weltenwind/'
+
+/** The store as another tool sees it: curl, by Swift's own API. */
+const swift = `set -eu
+read -r secret
+head=$(curl -sf -o /dev/null -D - -H 'X-Storage-User: ${storeAccount}' -H "X-Storage-Pass: $secret" http://192.168.2.20:8080/auth/v1.0 | tr -d '\\r')
+bucket=$(sed -n 's/^x-storage-url: //ip' <<< "$head")/weltenwind-backups
+token=$(sed -n 's/^x-auth-token: //ip' <<< "$head")
+swift() { curl -sf -H "X-Auth-Token: $token" "$@"; }
+`
+
+export interface Fields {
+  backup?: Record<string, unknown>
+  /** Of the cluster main. */
+  main?: Record<string, unknown>
+  /** Clusters beside it. */
+  others?: Record<string, unknown>
+}
+
+/** The lab's database and store, with an inventory that a test changes. */
+export class RestoreStage {
+  readonly lab: Lab
+  readonly inventory: string
+  readonly #folder: string
+
+  private constructor(lab: Lab, temporary: string) {
+    this.lab = lab
+    this.#folder = temporary
+    this.inventory = join(temporary, 'inventory.json')
+  }
+
+  static async open(lab: Lab): Promise<RestoreStage> {
+    const temporary = await mkdtemp(join(tmpdir(), 'hausmeister-restore-'))
+    await writeFile(join(temporary, '.env'), await readFile(lab.files.env, 'utf8'), { mode: 0o600 })
+    return new RestoreStage(lab, temporary)
+  }
+
+  /** Runs a task on the operator's workstation, with these fields of the inventory changed. */
+  async run(
+    task: string,
+    flags: string[] = [],
+    { backup, main, others }: Fields = {},
+    options: RunOptions = {},
+  ): Promise<Outcome> {
+    const inventory = JSON.parse(await readFile(this.lab.files.inventory, 'utf8'))
+    delete inventory.postgres.main.pooler
+    Object.assign(inventory.postgres.main, main)
+    Object.assign(inventory.postgres, others)
+    const changed = { ...inventory, apps: {}, backup: { ...inventory.backup, ...backup } }
+    await writeFile(this.inventory, JSON.stringify(changed))
+    return runTask(this.lab, task, ['--inventory', this.inventory, ...flags], options)
+  }
+
+  verify(id: string, fields: Fields = {}, options: RunOptions = {}): Promise<Outcome> {
+    return this.run('backup-verify', ['--only', 'weltenwind', '--backup', id], fields, options)
+  }
+
+  restore(flags: string[], fields: Fields = {}, options: RunOptions = {}): Promise<Outcome> {
+    return this.run('backup-restore', ['--database', 'weltenwind', '--yes', ...flags], fields, options)
+  }
+
+  /** SQL as postgres on a machine; unaligned, tuples only. */
+  async psql(host: string, statement: string, database = 'postgres'): Promise<string> {
+    const { stdout } = await this.lab.sh(
+      host,
+      `cd /; runuser -u postgres -- psql -X -q -At -v ON_ERROR_STOP=1 -d ${database}`,
+      { input: statement },
+    )
+    return stdout
+  }
+
+  /** Names of the databases that restores make, and their comments. */
+  async scratches(host = 'pg-primary'): Promise<string> {
+    return this.psql(
+      host,
+      String.raw`select datname from pg_database where datname ~ '__(verify|restore)_\d'`,
+    )
+  }
+
+  async makeBucket(): Promise<void> {
+    await this.store('swift -X PUT "$bucket"')
+  }
+
+  /** Makes a backup, and tells its name. */
+  async backUp(): Promise<string> {
+    const before = await this.ids()
+    const run = await this.run('backup-now', ['--only', 'weltenwind'])
+    const made = (await this.ids()).filter((id) => !before.includes(id))
+    if (run.code !== 0 || made.length !== 1) throw new Error(`no backup: ${run.error}`)
+    return made[0] ?? ''
+  }
+
+  async ids(): Promise<string[]> {
+    const keys = (await this.store(`swift "$bucket?prefix=${folder}"`)).split('\n')
+    return [...new Set(keys.flatMap((key) => key.slice(folder.length).split('/')[0] || []))]
+  }
+
+  /** A backup with all its objects under another name. */
+  async copy(from: string, to: string): Promise<void> {
+    await this.store(`for name in dump.age globals.age manifest.json; do
+      swift -X PUT -H "X-Copy-From: /weltenwind-backups/${folder}${from}/$name" -H 'Content-Length: 0' "$bucket/${folder}${to}/$name"
+    done`)
+  }
+
+  /** Replaces an object by what a command makes of it on its stdin. */
+  async change(id: string, name: string, command: string): Promise<void> {
+    await this.store(`swift -o /tmp/object "$bucket/${folder}${id}/${name}"
+    ${command} < /tmp/object > /tmp/changed
+    swift -T /tmp/changed "$bucket/${folder}${id}/${name}"; rm /tmp/object /tmp/changed`)
+  }
+
+  async remove(id: string, name: string): Promise<void> {
+    await this.store(`swift -X DELETE "$bucket/${folder}${id}/${name}"`)
+  }
+
+  /** What was recorded with a backup, the oldest first. */
+  async evidence(id: string): Promise<{ outcome: string; findings: string[]; restoreMs: number }[]> {
+    const text = await this.store(`swift "$bucket?prefix=${folder}${id}/verified/" | while read -r key; do
+      swift "$bucket/$key" | tr -d '\\n'; echo; done`)
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+  }
+
+  async store(script: string): Promise<string> {
+    const { store } = await this.lab.secrets()
+    return (await this.lab.sh('pbs', `${swift}${script}`, { input: `${store}\n` })).stdout
+  }
+
+  async close(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}

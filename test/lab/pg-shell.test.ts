@@ -78,6 +78,11 @@ async function watched(host: string, work: () => Promise<void>): Promise<string>
   return seen
 }
 
+/** In one, because readline writes the prompt anew while one types. */
+function after(answer: RegExp, ready: RegExp): RegExp {
+  return new RegExp(`${answer.source}[^]*${ready.source}`)
+}
+
 /** Cancels a query that would take ten minutes, once the server is at it. */
 async function interrupt(run: TypedRun, ready: RegExp): Promise<void> {
   run.type('select pg_sleep(600);\r')
@@ -88,7 +93,7 @@ async function interrupt(run: TypedRun, ready: RegExp): Promise<void> {
     interval: 100,
   })
   run.type('\u0003')
-  expect(await run.until(ready)).toContain('canceling statement due to user request')
+  await run.until(after(/canceling statement due to user request/, ready))
 }
 
 test('a terminal of a machine where sudo wants a password', async () => {
@@ -99,9 +104,9 @@ test('a terminal of a machine where sudo wants a password', async () => {
     expect(run.raw()).toContain('\u001b[1;32mdevelopment weltenwind@pg-primary=#\u001b[0m')
     expect(run.screen()).not.toContain('password-')
     run.type("select 6 * 7 as answer, 'ü€' as letters;\r")
-    expect(await run.until(prompt)).toMatch(/42 \| ü€/)
+    await run.until(after(/42 \| ü€/, prompt))
     run.type('\\! id -un; stty size\r')
-    expect(await run.until(prompt)).toMatch(/\npostgres\s+30 100\s/)
+    await run.until(after(/\npostgres\s+30 100\s/, prompt))
     await run.resize(40, 120)
     run.type('\\! stty size\r')
     await run.until(/\n40 120\s/)
@@ -151,7 +156,7 @@ test('a managed server, on the machine that reaches it; SIGTERM gives the termin
     expect(run.raw()).toContain('\u001b[1;31mproduction weltenwind@cloud=>\u001b[0m')
     expect(run.screen()).toMatch(/warning: weltenwind is production/)
     run.type('select current_user, inet_client_addr();\r')
-    expect(await run.until(ready)).toMatch(/ww_app +\| 10\.10\.10\.14/)
+    await run.until(after(/ww_app +\| 10\.10\.10\.14/, ready))
     await interrupt(run, ready)
     process.kill(pid, 'SIGTERM')
     await run.until(/cancelled by SIGTERM[^]*ended with 130\s/)

@@ -154,7 +154,7 @@ test('a managed server, on the machine that reaches it; SIGTERM gives the termin
   const seen = await watched('vm-app', async () => {
     const { run, before, pid } = await open('--cluster cloud --database weltenwind', ready)
     expect(run.raw()).toContain('\u001b[1;31mproduction weltenwind@cloud=>\u001b[0m')
-    expect(run.screen()).toMatch(/warning: weltenwind is production/)
+    expect(run.screen()).toMatch(/weltenwind is production: what you type is done at once/)
     run.type('select current_user, inet_client_addr();\r')
     await run.until(after(/ww_app +\| 10\.10\.10\.14/, ready))
     await interrupt(run, ready)

@@ -21,6 +21,8 @@ export interface ServerUrls {
   wrong: NamedServer[]
   /** Others that name one. */
   reading: NamedServer[]
+  /** Whether a URL leads to a machine of the cluster that is not the primary. */
+  isStandby: (server: NamedServer) => boolean
   /** A run that was cut off has changed it, and nobody has restarted the app since. */
   restartDue: boolean
 }
@@ -42,6 +44,7 @@ export async function readServerUrls(
   return {
     ...file,
     text,
+    isStandby,
     wrong: astray.filter(({ variable }) => writing.includes(variable)),
     reading: astray.filter(({ variable }) => !writing.includes(variable)),
     restartDue: due.exitCode === 0,
@@ -65,14 +68,13 @@ export async function writeServerUrls(urls: ServerUrls, primary: string): Promis
   if (after !== text) await host.write(path, after, { secret: true })
 }
 
-/** Whether an app that was restarted still has one of them by its container, which keeps what it was made with. */
-export async function staysWrong(hosts: Hosts, app: App, { wrong }: ServerUrls): Promise<boolean> {
+/**
+ * Where an app that was restarted is led astray by its container, which keeps what it was made with. Not by what was
+ * wrong in its file: a run that was cut off has mended that.
+ */
+export async function stillWrong(hosts: Hosts, app: App, { isStandby }: ServerUrls): Promise<NamedServer[]> {
   const value = (await environmentOf(hosts, app))[running]
-  if (value === undefined) return false
-  const old = wrong.filter(({ variable }) => variable === running)
-  return serversOf(`${running}=${value}`).some(({ host, port }) =>
-    old.some((one) => one.host === host && one.port === port),
-  )
+  return value === undefined ? [] : serversOf(`${running}=${value}`).filter((server) => isStandby(server))
 }
 
 export async function forgetRestart({ host, path }: ServerUrls): Promise<void> {

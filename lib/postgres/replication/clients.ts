@@ -6,7 +6,7 @@ import {
   needsRestart,
   readServerUrls,
   type ServerUrls,
-  staysWrong,
+  stillWrong,
   writeServerUrls,
 } from '../../app/server-urls.ts'
 import type { NamedServer } from '../../app/urls.ts'
@@ -201,9 +201,10 @@ async function moveApp(
   const what = urls.wrong.length > 0 ? describe(urls.wrong) : 'its file was changed before'
   if (!needsRestart(urls)) return `${what}; not restarted, for only its commands use it`
   if (await restartApp(app, await hosts.get(app.host), await unitOf(hosts, app))) {
-    if (!session.dryRun && (await staysWrong(hosts, app, urls))) {
+    const still = session.dryRun ? [] : await stillWrong(hosts, app, urls)
+    if (still.length > 0) {
       throw new TaskError(
-        `its container was made with ${describe(urls.wrong)}, which a restart keeps: make it anew, with its envFile`,
+        `its container was made with ${describe(still)}, which a restart keeps: make it anew, with its envFile`,
       )
     }
     await forgetRestart(urls)

@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest'
 
-import { forgetRestart, needsRestart, readServerUrls, writeServerUrls } from '../../../lib/app/server-urls.ts'
+import {
+  forgetRestart,
+  needsRestart,
+  readServerUrls,
+  stillWrong,
+  writeServerUrls,
+} from '../../../lib/app/server-urls.ts'
 import { Hosts } from '../../../lib/host/hosts.ts'
-import { RecordedRun } from '../doubles.ts'
+import { estateOf, RecordedRun, ScriptedMachine } from '../doubles.ts'
 import { shopEstate } from '../postgres/reset/shop.ts'
 import { appMachine } from './app-machine.ts'
 
@@ -62,3 +68,31 @@ test('what only commands use asks for no restart', async () => {
 test('no file', async () => {
   expect(await (await machineWith(undefined)).read()).toBeUndefined()
 })
+
+test.each([
+  ['old', [{ variable: 'DATABASE_URL', host: 'old', port: 5432 }]],
+  ['new', []],
+])(
+  'a container that was made with %s is told, also when its file was mended by an earlier run',
+  async (server, still) => {
+    const { read } = await machineWith(`DATABASE_URL=${login}@new:5432/shop\n`)
+    const urls = await read()
+    if (!urls) throw new Error('there is a file')
+    const estate = await estateOf({
+      hosts: { web: {} },
+      apps: { shop: { environment: 'test', host: 'web', runtime: 'podman', container: 'shop' } },
+    })
+    const inspected = {
+      State: { Status: 'running', Running: true, ExitCode: 0 },
+      Config: { Env: [`DATABASE_URL=${login}@${server}:5432/shop`] },
+      HostConfig: { NetworkMode: 'bridge' },
+      NetworkSettings: {},
+    }
+    const podman = new ScriptedMachine('web', ({ say }) => {
+      say(JSON.stringify([inspected]))
+      return 0
+    })
+    const hosts = new Hosts(estate, new RecordedRun(), async () => podman)
+    expect(await stillWrong(hosts, estate.app('shop'), urls)).toEqual(still)
+  },
+)

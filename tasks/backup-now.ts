@@ -18,7 +18,13 @@ import { archiveName, dumpName, globalsName, manifestName } from '../lib/backup/
 import { type CommonManifest, type Manifest, manifestText, type Part } from '../lib/backup/manifest.ts'
 import { pretendToStore, type Progress, provePart, storePart } from '../lib/backup/part.ts'
 import { type DatabaseSubject, type FolderSubject, nameOf } from '../lib/backup/subject.ts'
-import { backupOf, chosenSubjects, openStore, storeSecrets } from '../lib/backup/target.ts'
+import {
+  backupOf,
+  checkRecipients,
+  chosenSubjects,
+  stepIntoStore,
+  storeSecrets,
+} from '../lib/backup/target.ts'
 import type { Attempt, Holder } from '../lib/host/lock.ts'
 import { dumpGlobals } from '../lib/postgres/dump/dump.ts'
 import { lookAtDatabase } from '../lib/postgres/dump/look.ts'
@@ -67,11 +73,8 @@ export const task = defineTask({
   },
   async run(session) {
     const subjects = chosenSubjects(session.estate, session.flags.only)
-    const store = await session.step('Open the store', async (step) => {
-      const opened = await openStore(session)
-      step.title = `Open the ${opened.name}`
-      return opened
-    })
+    await checkRecipients(session.estate)
+    const store = await stepIntoStore(session)
     const failures: Failure[] = []
     for (const subject of subjects) {
       try {

@@ -24,7 +24,7 @@ import {
 } from '../lib/backup/rebuild.ts'
 import { restorePreflight } from '../lib/backup/restore-target.ts'
 import { describeRestored, restoredData } from '../lib/backup/restored.ts'
-import { checksOf, identityOf, localeOf, openStore } from '../lib/backup/target.ts'
+import { checksOf, identityOf, localeOf, stepIntoStore } from '../lib/backup/target.ts'
 import { Pausing } from '../lib/pgbouncer/pause.ts'
 import type { Pooler } from '../lib/pgbouncer/pooler.ts'
 import { poolerOf } from '../lib/pgbouncer/poolers.ts'
@@ -221,11 +221,7 @@ async function chooseBackup(
 ): Promise<Rebuilding> {
   const { estate } = session
   const subject = { kind: 'postgres' as const, cluster, database: name }
-  const store = await session.step('Open the store', async (step) => {
-    const opened = await openStore(session)
-    step.title = `Open the ${opened.name}`
-    return opened
-  })
+  const store = await stepIntoStore(session)
   const { backup, remarks } = await session.step(`Choose a backup of ${name}`, async (step) => {
     const choice = toRestore(subject, await readBackups(store, estate, subject), session.flags.backup)
     step.detail = describeBackup(choice.backup, new Date())

@@ -22,7 +22,7 @@ import {
   identityOf,
   identityProblems,
   localeOf,
-  openStore,
+  stepIntoStore,
   restoreSecrets,
   scratchClusterOf,
 } from '../lib/backup/target.ts'
@@ -89,11 +89,7 @@ export const task = defineTask({
   },
   async run(session) {
     const subjects = chosenSubjects(session.estate, session.flags.only)
-    const store = await session.step('Open the store', async (step) => {
-      const opened = await openStore(session)
-      step.title = `Open the ${opened.name}`
-      return opened
-    })
+    const store = await stepIntoStore(session)
     const failures: Failure[] = []
     for (const subject of subjects) {
       try {

@@ -3,9 +3,10 @@ import type { Estate } from '../inventory/estate.ts'
 import type { BackupEntry } from '../inventory/inventory.ts'
 import type { SecretRef } from '../inventory/secrets.ts'
 import { Store } from '../s3/store.ts'
-import { TaskError } from '../task/errors.ts'
+import { fromProblems, TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import type { Session } from '../task/session.ts'
+import { recipientProblem } from './seal.ts'
 import { isNamed, nameOf, type Subject, subjectsOf } from './subject.ts'
 
 /** @throws EstateError when the inventory says nothing of backups */
@@ -85,4 +86,29 @@ export async function openStore(session: Session<unknown>): Promise<Store> {
     code: exitCode.usage,
     next: session.command('backup-up', []),
   })
+}
+
+/** The same, as a step of its own. */
+export function stepIntoStore(session: Session<unknown>): Promise<Store> {
+  return session.step('Open the store', async (step) => {
+    const opened = await openStore(session)
+    step.title = `Open the ${opened.name}`
+    return opened
+  })
+}
+
+/** @throws TaskError that names those with a wrong letter, before anything is dumped for them */
+export async function checkRecipients(estate: Estate): Promise<void> {
+  const { recipients } = backupOf(estate)
+  const found = await Promise.all(
+    recipients.map(async (recipient) => ({ recipient, why: await recipientProblem(recipient) })),
+  )
+  const wrong = found.filter(({ why }) => why !== undefined)
+  if (wrong.length === 0) return
+  throw fromProblems(
+    wrong.map(
+      ({ recipient, why }) => `backup.recipients in ${estate.file}: ${recipient} is no age key: ${why}`,
+    ),
+    { next: 'put there what age-keygen printed as the public key' },
+  )
 }

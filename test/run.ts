@@ -1,7 +1,10 @@
-/** `npm test`: types, format, lint, unit, embedded and lab tests, in this order; ends with `N passed, N failed`. */
+/**
+ * `npm test`: types, format, lint, unit, embedded and lab tests, in this order; names at its end what failed, and ends
+ * with `N passed, N failed`.
+ */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 import { execa } from 'execa'
 import { z } from 'zod'
@@ -17,10 +20,27 @@ const Report = z.object({
   numFailedTests: z.number(),
   numPendingTests: z.number(),
   numTodoTests: z.number(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      message: z.string(),
+      status: z.string(),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).nullish(),
+        }),
+      ),
+    }),
+  ),
 })
+type Report = z.infer<typeof Report>
 
 const inCi = (process.env['CI'] ?? '') !== ''
 const total: Count = { passed: 0, failed: 0 }
+/** A line each. Of a long run one may have no more than the end. */
+const failures: string[] = []
 
 await stage('types', () => check('tsc', ['--noEmit']))
 await stage('format', () => check('oxfmt', ['--check', '.']))
@@ -37,6 +57,7 @@ if (reason === undefined) {
   if (inCi) total.failed += 1
 }
 await embedded
+if (failures.length > 0) console.log(`\n== failed:\n${failures.join('\n')}`)
 console.log(`\n${total.passed} passed, ${total.failed} failed`)
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1
 
@@ -80,6 +101,7 @@ async function vitest(project: string, output: 'inherit' | 'pipe' = 'inherit'): 
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) return { passed: 0, failed: 1 }
     const report = Report.parse(JSON.parse(text))
+    failures.push(...failuresOf(report))
     // A test that did not run proves nothing.
     const notRun = report.numPendingTests + report.numTodoTests
     const bad = report.numFailedTests + notRun
@@ -87,6 +109,24 @@ async function vitest(project: string, output: 'inherit' | 'pipe' = 'inherit'): 
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function failuresOf({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, message, status, assertionResults }) => {
+    const file = relative('.', name)
+    const tests = assertionResults
+      .filter((test) => test.status !== 'passed')
+      .map(
+        (test) =>
+          `${file}: ${test.fullName}: ${firstLine(test.failureMessages?.[0] ?? `it was ${test.status}`)}`,
+      )
+    // A hook of the whole file, or a file that could not be loaded, is no test's.
+    return tests.length === 0 && status !== 'passed' ? [`${file}: ${firstLine(message)}`] : tests
+  })
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1).join('')
 }
 
 /** Why the lab cannot run here; undefined when it can. */

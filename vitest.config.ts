@@ -12,16 +12,16 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
-          // Property tests take a second or two, and five times that on a loaded machine.
-          testTimeout: 30_000,
+          // Property tests take a second or two, and twenty times that on a loaded machine.
+          testTimeout: 120_000,
         },
       },
       {
         test: {
           name: 'embedded',
           include: ['test/embedded/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
         },
       },

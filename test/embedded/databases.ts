@@ -53,10 +53,10 @@ export async function readRows(cluster: Cluster, database: string): Promise<Reco
   }
 }
 
-/** Resolves when nobody holds the lock of a database any more. @throws after 10 s */
+/** Resolves when nobody holds the lock of a database any more. @throws after a minute */
 export async function waitUnlocked(cluster: Cluster, database: string): Promise<void> {
   const admin = await cluster.connect()
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 60_000
   try {
     for (;;) {
       const { rows } = await admin.query<{ free: boolean }>(

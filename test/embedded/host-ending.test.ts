@@ -30,7 +30,7 @@ beforeAll(async () => {
   pulled.sshd.freeze()
   slow.pulled = command.then(async (error) => {
     // The machine knows nothing of us either: it has to end the command by itself.
-    await waitForProcesses(pulledMark, 0, 15_000)
+    await waitForProcesses(pulledMark, 0, 60_000)
     await pulled.close()
     return error
   })

@@ -45,7 +45,7 @@ export const task = defineTask({
   flags,
   preflight: ({ estate, flags: given }) => driftPreflight(estate, given),
   async run(session) {
-    const { target, primary } = await claimDatabase(session)
+    const { target, primary } = await claimDatabase(session, session.flags.database)
     const { name } = target
     const { server } = primary
     const entry = migratingApp(session.estate, target)

@@ -12,8 +12,7 @@ import { z } from 'zod'
 
 import { appShell } from '../lib/app/app.ts'
 import { runInApp } from '../lib/app/run.ts'
-import { Pausing } from '../lib/pgbouncer/pause.ts'
-import { poolerOf } from '../lib/pgbouncer/poolers.ts'
+import type { Pausing } from '../lib/pgbouncer/pause.ts'
 import { readDatabases } from '../lib/postgres/catalog.ts'
 import { claimDatabase, undoCommand } from '../lib/postgres/claim.ts'
 import { findPrimaryAgain, type Primary } from '../lib/postgres/cluster.ts'
@@ -34,7 +33,7 @@ import { proveFilled } from '../lib/postgres/reset/proof.ts'
 import { insistOnPutBack } from '../lib/postgres/reset/put-back.ts'
 import { describeCopies, describeSurvey, surveyDatabase } from '../lib/postgres/reset/survey.ts'
 import { resetPreflight } from '../lib/postgres/reset/target.ts'
-import { pause, resume, undo, warnNotPaused } from '../lib/postgres/reset/undo.ts'
+import { pause, resume, undo, withPausing } from '../lib/postgres/reset/undo.ts'
 import { databaseFlags, type DatabaseTarget } from '../lib/postgres/target.ts'
 import type { Session } from '../lib/task/session.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
@@ -66,21 +65,12 @@ export const task = defineTask({
   flags,
   preflight: ({ estate, flags: given }) => resetPreflight(estate, given),
   async run(session) {
-    const { target, primary } = await claimDatabase(session)
+    const { target, primary } = await claimDatabase(session, session.flags.database)
     if (session.flags.discardKept) return discardKept(session, target, primary)
-    const pooler = await poolerOf(session, target.cluster).catch((error: unknown) => {
-      if (!session.flags.undo) throw error
-      return warnNotPaused(session, error)
-    })
-    const pausing = new Pausing(pooler)
-    try {
-      if (session.flags.undo) await undo(session, target, primary, pausing)
-      else await reset(session, target, primary, pausing)
-    } finally {
-      await pausing.resume().catch((error: unknown) => {
-        session.warn(`${pausing.name} is resumed by its own machine: ${String(error)}`)
-      })
-    }
+    const isUndo = session.flags.undo
+    await withPausing(session, target.cluster, isUndo, (pausing) =>
+      isUndo ? undo(session, target, primary, pausing) : reset(session, target, primary, pausing),
+    )
   },
 })
 

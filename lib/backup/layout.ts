@@ -11,11 +11,17 @@ import type { Subject } from './subject.ts'
  * A folder's has `archive.tar.age` in place of the first two.
  */
 export function prefixOf(estate: string, subject: Subject): string {
-  const words =
-    subject.kind === 'postgres'
-      ? [estate, 'postgres', subject.cluster, subject.database]
-      : [estate, 'folder', subject.host, subject.path]
+  const words = [estate, subject.kind, ...wordsOf(subject)]
   return `${words.map((word) => encodeURIComponent(word)).join('/')}/`
+}
+
+function wordsOf(subject: Subject): [string, string] {
+  switch (subject.kind) {
+    case 'postgres':
+      return [subject.cluster, subject.database]
+    case 'folder':
+      return [subject.host, subject.path]
+  }
 }
 
 /** Below it is everything of an estate, and nothing of another one. */

@@ -31,9 +31,12 @@ export function subjectsOf(estate: Estate, backup: BackupEntry): Subject[] {
 
 /** How people call it: `main/weltenwind`, `vm-app:/srv/weltenwind/uploads`. */
 export function nameOf(subject: Subject): string {
-  return subject.kind === 'postgres'
-    ? `${subject.cluster}/${subject.database}`
-    : `${subject.host}:${subject.path}`
+  switch (subject.kind) {
+    case 'postgres':
+      return `${subject.cluster}/${subject.database}`
+    case 'folder':
+      return `${subject.host}:${subject.path}`
+  }
 }
 
 /** What a flag or an argument names. */

@@ -1,12 +1,13 @@
 import type { Session } from '../task/session.ts'
 import { findPrimary, type Primary } from './cluster.ts'
-import { type DatabaseFlags, type DatabaseTarget, databaseTarget } from './target.ts'
+import { type DatabaseTarget, databaseTarget } from './target.ts'
 
 /** Finds the primary of a database's cluster, and takes the lock that all who change this database take. */
 export async function claimDatabase(
-  session: Session<DatabaseFlags>,
+  session: Session<unknown>,
+  asked: string,
 ): Promise<{ target: DatabaseTarget; primary: Primary }> {
-  const target = databaseTarget(session.estate, session.flags.database)
+  const target = databaseTarget(session.estate, asked)
   const primary = await session.step(`Find the primary of ${target.cluster}`, async (step) => {
     const found = await findPrimary(session, target.cluster)
     step.title = `Primary of ${target.cluster} is ${found.server.name}`
@@ -17,12 +18,11 @@ export async function claimDatabase(
   return { target, primary }
 }
 
-/** Names the database as the operator did: two clusters may have one of that name. */
 export function undoCommand(
-  session: Session<DatabaseFlags>,
-  { name, database }: DatabaseTarget,
+  session: Session<unknown>,
+  { asked, name, database }: DatabaseTarget,
   task = 'pg-reset',
 ): string {
   const confirm = database.environment === 'production' ? ['--confirm', name] : []
-  return session.command(task, ['--database', session.flags.database, '--undo', ...confirm])
+  return session.command(task, ['--database', asked, '--undo', ...confirm])
 }

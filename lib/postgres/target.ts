@@ -16,6 +16,8 @@ export type DatabaseFlags = z.output<typeof databaseFlags>
 
 /** What the inventory says about the database that a task works on. */
 export interface DatabaseTarget {
+  /** As the operator called it: two clusters may have one of that name. */
+  asked: string
   name: string
   cluster: string
   database: Database
@@ -28,7 +30,7 @@ export function databaseTarget(estate: Estate, name: string): DatabaseTarget {
   const found = estate.findDatabase(name)
   const { clusterName, database } = found
   const apps = fillers(estate, clusterName, found.name)
-  return { name: found.name, cluster: clusterName, database, app: apps[0] }
+  return { asked: name, name: found.name, cluster: clusterName, database, app: apps[0] }
 }
 
 export function confirmProblems({ name, database }: DatabaseTarget, { confirm }: DatabaseFlags): string[] {

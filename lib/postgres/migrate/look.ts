@@ -21,7 +21,7 @@ export interface Prospect {
  * @throws TaskError when the server's own state forbids it
  */
 export async function lookBefore(session: Session<DatabaseFlags>): Promise<Prospect> {
-  const { target, primary } = await claimDatabase(session)
+  const { target, primary } = await claimDatabase(session, session.flags.database)
   const { app, name } = target
   if (!app) throw new TaskError(`no app in ${session.estate.file} uses ${name}`)
   const { server } = primary

@@ -1,4 +1,6 @@
-import type { Pausing } from '../../pgbouncer/pause.ts'
+import { Pausing } from '../../pgbouncer/pause.ts'
+import type { Pooler } from '../../pgbouncer/pooler.ts'
+import { poolerOf } from '../../pgbouncer/poolers.ts'
 import type { Session } from '../../task/session.ts'
 import { readDatabases } from '../catalog.ts'
 import type { Primary } from '../cluster.ts'
@@ -7,9 +9,33 @@ import { checkEnvironment } from '../refusal.ts'
 import type { DatabaseFlags, DatabaseTarget } from '../target.ts'
 import { proveBack, putBack, wayBack } from './put-back.ts'
 
+/**
+ * Does something to a database of a cluster while the clients of its pooler can be made to wait: never longer than this.
+ * @param isUndo then a pooler that cannot be paused is in nobody's way
+ */
+export async function withPausing(
+  session: Session<unknown>,
+  cluster: string,
+  isUndo: boolean,
+  work: (pausing: Pausing, pooler: Pooler | undefined) => Promise<void>,
+): Promise<void> {
+  const pooler = await poolerOf(session, cluster).catch((error: unknown) => {
+    if (!isUndo) throw error
+    return warnNotPaused(session, error)
+  })
+  const pausing = new Pausing(pooler)
+  try {
+    await work(pausing, pooler)
+  } finally {
+    await pausing.resume().catch((error: unknown) => {
+      session.warn(`${pausing.name} is resumed by its own machine: ${String(error)}`)
+    })
+  }
+}
+
 /** The pooler's clients wait from now on: they see no closed door, which pgbouncer would remember. */
 export async function pause(
-  session: Session<DatabaseFlags>,
+  session: Session<unknown>,
   pausing: Pausing,
   settle: () => Promise<void>,
 ): Promise<void> {
@@ -20,19 +46,19 @@ export async function pause(
   })
 }
 
-export async function resume(session: Session<DatabaseFlags>, pausing: Pausing): Promise<void> {
+export async function resume(session: Session<unknown>, pausing: Pausing): Promise<void> {
   if (pausing.name === undefined) return
   await session.step(`Resume ${pausing.name}`, () => pausing.resume())
 }
 
 /** The old database has to come back, whether or not the clients of its pooler can be made to wait for it. */
-export function warnNotPaused(session: Session<DatabaseFlags>, error: unknown): undefined {
+function warnNotPaused(session: Session<unknown>, error: unknown): undefined {
   session.warn(`the pooler is not paused: ${error instanceof Error ? error.message : String(error)}`)
 }
 
 /** Puts the newest kept copy of a database back, or repairs what was cut off. */
 export async function undo(
-  session: Session<DatabaseFlags>,
+  session: Session<Pick<DatabaseFlags, 'confirm'>>,
   target: DatabaseTarget,
   { server }: Primary,
   pausing: Pausing,

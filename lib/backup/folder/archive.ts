@@ -1,10 +1,10 @@
-import type { Flow } from '../host/flow.ts'
-import type { Host } from '../host/host.ts'
-import type { Store } from '../s3/store.ts'
-import { TaskError } from '../task/errors.ts'
-import { archiveName } from './layout.ts'
-import type { Part } from './manifest.ts'
-import { type Progress, storePart } from './part.ts'
+import type { Flow } from '../../host/flow.ts'
+import type { Host } from '../../host/host.ts'
+import type { Store } from '../../s3/store.ts'
+import { TaskError } from '../../task/errors.ts'
+import { archiveName } from '../layout.ts'
+import type { Part } from '../manifest.ts'
+import { type Progress, storePart } from '../part.ts'
 
 /** A folder that can be backed up. */
 export interface FolderLook {

@@ -1,17 +1,14 @@
-import type { Estate } from '../inventory/estate.ts'
-import { copyName } from '../postgres/kept.ts'
-import { clusterNeeds, confirmProblems, type DatabaseFlags, databaseTarget } from '../postgres/target.ts'
-import type { Preflight } from '../task/task.ts'
-import { backupOf, identityProblems, restoreSecrets } from './target.ts'
-
-export interface RestoreFlags extends DatabaseFlags {
-  backup?: string | undefined
-  undo: boolean
-}
+import type { Estate } from '../../inventory/estate.ts'
+import { copyName } from '../../postgres/kept.ts'
+import { clusterNeeds, confirmProblems, databaseTarget } from '../../postgres/target.ts'
+import type { Preflight } from '../../task/task.ts'
+import type { RestoreFlags } from '../restore-flags.ts'
+import { type DatabaseSubject, nameOf } from '../subject.ts'
+import { backupOf, identityProblems, restoreSecrets } from '../target.ts'
 
 /** Everything that speaks against it and can be told from flags and inventory alone. */
-export function restorePreflight(estate: Estate, flags: RestoreFlags): Preflight {
-  const target = databaseTarget(estate, flags.database)
+export function databasePreflight(estate: Estate, subject: DatabaseSubject, flags: RestoreFlags): Preflight {
+  const target = databaseTarget(estate, nameOf(subject))
   const { secrets, reach } = clusterNeeds(estate, target)
   const problems = confirmProblems(target, flags)
   if (flags.undo) {

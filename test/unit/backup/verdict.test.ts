@@ -1,17 +1,16 @@
 import { expect, test } from 'vitest'
 
-import { postgresManifest, toVerify } from '../../../lib/backup/choose.ts'
+import { toVerify } from '../../../lib/backup/choose.ts'
 import { Evidence } from '../../../lib/backup/manifest.ts'
-import { BadBackup, judge, type Rebuilding } from '../../../lib/backup/rebuild.ts'
+import { BadBackup, judge, type Trial } from '../../../lib/backup/verdict.ts'
 import { TaskError } from '../../../lib/task/errors.ts'
 import { failure } from '../doubles.ts'
-import { FakePostgres, FakeServer } from '../postgres/fake-postgres.ts'
 import { manifestOf } from './sample.ts'
 import { MemoryStore } from './shelf.ts'
 
 const prefix = 'test/postgres/main/shop/20261101T020000Z/'
 
-function work(store: MemoryStore): Rebuilding {
+function trial(store: MemoryStore): Trial {
   const subject = { kind: 'postgres' as const, cluster: 'main', database: 'shop' }
   const { backup } = toVerify(subject, [
     {
@@ -26,26 +25,12 @@ function work(store: MemoryStore): Rebuilding {
       objects: [],
     },
   ])
-  return {
-    store,
-    backup,
-    manifest: postgresManifest(backup),
-    identity: 'none',
-    cluster: 'main',
-    primary: {
-      server: new FakeServer(new FakePostgres()),
-      version: 17,
-      silent: [],
-      endpoints: [],
-      dialFrom: () => Promise.reject(new Error('nobody dials')),
-    },
-    checks: [],
-  }
+  return { store, backup, identity: 'none', on: 'pg-1' }
 }
 
 test('what is the fault of the backup is recorded with it, and ends the run', async () => {
   const store = new MemoryStore()
-  const error = await failure(judge(work(store), 1200, new BadBackup('it is damaged', { seen: 'one\ntwo' })))
+  const error = await failure(judge(trial(store), 1200, new BadBackup('it is damaged', { seen: 'one\ntwo' })))
   expect(error).toMatchObject({
     message: '20261101T020000Z of main/shop is no good backup; this is recorded with it',
     seen: 'it is damaged\none\ntwo',
@@ -63,7 +48,7 @@ test('what is the fault of the backup is recorded with it, and ends the run', as
 test('a store that takes no record does not hide what was found', async () => {
   const store = new MemoryStore()
   store.readOnly = true
-  expect(await failure(judge(work(store), 0, new BadBackup('it is damaged')))).toMatchObject({
+  expect(await failure(judge(trial(store), 0, new BadBackup('it is damaged')))).toMatchObject({
     message: expect.stringMatching(/is no good backup; this could not be recorded: it is read-only$/),
     seen: 'it is damaged',
   })
@@ -72,6 +57,6 @@ test('a store that takes no record does not hide what was found', async () => {
 test('what is the fault of something else is passed on, and nothing is recorded', async () => {
   const store = new MemoryStore()
   const fault = new TaskError('the disk is full')
-  expect(await failure(judge(work(store), 0, fault))).toBe(fault)
+  expect(await failure(judge(trial(store), 0, fault))).toBe(fault)
   expect(store.objects.size).toBe(0)
 })

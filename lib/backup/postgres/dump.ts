@@ -1,11 +1,11 @@
-import { type Contents, readContents } from '../postgres/dump/contents.ts'
-import { dumpDatabase, dumpError } from '../postgres/dump/dump.ts'
-import type { Programs } from '../postgres/dump/programs.ts'
-import { Snapshot } from '../postgres/dump/snapshot.ts'
-import type { Store } from '../s3/store.ts'
-import { dumpName } from './layout.ts'
-import type { Part } from './manifest.ts'
-import { type Progress, storePart } from './part.ts'
+import { type Contents, readContents } from '../../postgres/dump/contents.ts'
+import { dumpDatabase, dumpError } from '../../postgres/dump/dump.ts'
+import type { Programs } from '../../postgres/dump/programs.ts'
+import { Snapshot } from '../../postgres/dump/snapshot.ts'
+import type { Store } from '../../s3/store.ts'
+import { dumpName } from '../layout.ts'
+import type { Part } from '../manifest.ts'
+import { type Progress, storePart } from '../part.ts'
 
 export interface Dumped {
   part: Part

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { differences } from '../../../lib/backup/compare.ts'
+import { differences } from '../../../../lib/backup/postgres/compare.ts'
 
 const migrations = { applied: ['1_first', '2_second'], failed: [] }
 const dumped = { tables: { 'public.orders': 3, 'public.items': 0 }, migrations }

@@ -1,5 +1,5 @@
-import type { Contents } from '../postgres/dump/contents.ts'
-import type { PostgresManifest } from './manifest.ts'
+import type { Contents } from '../../postgres/dump/contents.ts'
+import type { PostgresManifest } from '../manifest.ts'
 
 /** How a restored database differs from what was dumped, a line each; none when it is the same. */
 export function differences(

@@ -6,10 +6,10 @@ import type { Readable } from 'node:stream'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { archiveToStore, lookAtFolder } from '../../../lib/backup/folder.ts'
-import { Access, Host } from '../../../lib/host/host.ts'
-import { LocalMachine } from '../../../lib/host/local.ts'
-import { RecordedRun, rejection } from '../doubles.ts'
+import { archiveToStore, lookAtFolder } from '../../../../lib/backup/folder/archive.ts'
+import { Access, Host } from '../../../../lib/host/host.ts'
+import { LocalMachine } from '../../../../lib/host/local.ts'
+import { RecordedRun, rejection } from '../../doubles.ts'
 
 const recipients = [await identityToRecipient(await generateX25519Identity())]
 const machine = new LocalMachine('here')

@@ -1,10 +1,10 @@
 import type { ProcessPromise } from 'zx/core'
 
+import { leash } from '../container/leash.ts'
 import type { Host } from '../host/host.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { Command, CommandOptions } from '../host/shell.ts'
 import type { App } from '../inventory/inventory.ts'
-import { leash } from './leash.ts'
 
 /** Runs commands where an app runs: in its container, or in its folder. */
 export interface AppShell {

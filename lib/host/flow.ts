@@ -11,6 +11,8 @@ const mostWords = 4096
 export interface StreamOptions {
   /** Given to the command on stdin; secrets belong here, never in the command. */
   input?: string
+  /** Leave stdin open until the command has ended, for one that takes its end as the word to stop. */
+  keepInputOpen?: boolean
   /** What errors show in place of the command line. */
   shown?: string
 }
@@ -60,7 +62,7 @@ function isTemplate(value: TemplateStringsArray | StreamOptions): value is Templ
 
 function start(
   context: ShellContext,
-  { input = '', shown }: StreamOptions,
+  { input = '', keepInputOpen, shown }: StreamOptions,
   pieces: TemplateStringsArray,
   args: readonly Argument[],
 ): Flow {
@@ -72,7 +74,8 @@ function start(
     async () => machine.start(`bash -c ${quote(script)}`, await context.escalation()),
     run.signal(),
   )
-  child.stdin.end(input)
+  child.stdin.write(input)
+  if (!keepInputOpen) child.stdin.end()
   let lost: unknown
   child.once('error', (error) => (lost = error))
   const ended = new Promise<Error | undefined>((resolve) => {

@@ -126,6 +126,9 @@ export class MachineProcess extends ChildProcess {
     this.#over = true
     alive.delete(this.pid)
     this.exitCode = code
+    // Whoever still writes is not to wait for a reader that has gone.
+    this.stdin.unpipe()
+    this.stdin.resume()
     if (this.#running && !error) {
       await Promise.allSettled([
         finished(this.stdout, { writable: false }),

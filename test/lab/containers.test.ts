@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { parse } from 'dotenv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { makeBucket, objects } from './bucket.ts'
 import { asOps, type BoxSecrets, host, placeBoxes, removeBoxes } from './containers.ts'
 import { begins, changes, notes, type Outcome, runTask, type Watch } from './faults/task-run.ts'
 import { openLab } from './lab.ts'
+import { provisionStore, removeStore } from './store.ts'
 import { onTerminal } from './terminal.ts'
 
 const lab = openLab()
@@ -76,8 +78,8 @@ const apps = {
 }
 
 async function write(postgres: Record<string, unknown> = clusters): Promise<void> {
-  const { hosts, networks, estate } = JSON.parse(await readFile(lab.files.inventory, 'utf8'))
-  await writeFile(inventory, JSON.stringify({ estate, networks, hosts, postgres, apps }))
+  const { hosts, networks, estate, backup } = JSON.parse(await readFile(lab.files.inventory, 'utf8'))
+  await writeFile(inventory, JSON.stringify({ estate, networks, hosts, postgres, apps, backup }))
 }
 
 beforeAll(async () => {
@@ -274,6 +276,102 @@ describe('by docker compose', () => {
       code: 1,
       error: `vm-app (service db) does not run (exited, exit code 0)\non vm-app as ops: cd /srv/box && docker compose up -d db`,
     })
+  })
+})
+
+/** Nothing of a task that was killed runs on in a container. */
+async function untilNothingRuns(): Promise<void> {
+  await lab.sh(host, `while pgrep -x 'pg_dump|pg_restore|psql' > /dev/null; do sleep 0.2; done`, {
+    timeout: 20_000,
+  })
+}
+
+describe('backups', () => {
+  const both = ['--only', 'development/rezepte_dev', '--only', 'compose/rezepte']
+  /** The restore of the materialized view waits while there is a role of that name. */
+  const content = `drop table if exists recipe cascade;
+create table recipe as select i as id, md5(i::text) as name from generate_series(1, 5000) i;
+create function nap() returns int language plpgsql as 'begin
+  while exists (select from pg_roles where rolname = ''napping'') loop perform pg_sleep(0.1); end loop; return 1; end';
+create materialized view rested as select public.nap() as n, id from recipe;`
+  const facts = 'select count(*), sum(hashtext(name)), (select sum(n) from rested) from recipe'
+  let dumped = ''
+
+  beforeAll(async () => {
+    await provisionStore(lab)
+    await makeBucket(lab)
+    await Promise.all([
+      asOps(
+        lab,
+        `podman exec -i seaser-postgres-dev psql -q -U rezepte -d rezepte_dev <<'SQL'\n${content}\nSQL`,
+      ),
+      asOps(
+        lab,
+        `cd /srv/box; docker compose exec -T db psql -q -U rezepte -d rezepte <<'SQL'\n${content}\nSQL`,
+      ),
+    ])
+    dumped = await ask(facts)
+  })
+
+  afterAll(() => removeStore(lab))
+
+  test('of podman and of compose: made and verified', async () => {
+    expect(await run('backup-now', both)).toMatchObject({ code: 0, error: '' })
+    expect(await run('backup-verify', both)).toMatchObject({ code: 0, error: '' })
+    expect(await objects(lab, 'weltenwind/postgres/compose/rezepte/')).toContainEqual(
+      expect.stringMatching(/verified/),
+    )
+  })
+
+  test('killed with -9 while it is dumped: nothing runs on, nothing is in the store', async () => {
+    const before = await objects(lab)
+    const locked = ask('begin; lock table recipe; select pg_sleep(600)').catch(() => '')
+    const killed = await run('backup-now', ['--only', 'development/rezepte_dev'], (line, kill) => {
+      if (!begins('Dump', line)) return
+      const waiting = `select count(*) from pg_stat_activity where wait_event_type = 'Lock'`
+      // Both pg_dump and the counting of rows.
+      void expect
+        .poll(() => ask(waiting), { timeout: 20_000 })
+        .toBe('2')
+        .then(() => kill('SIGKILL'))
+    })
+    await ask(`select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'`)
+    await locked
+    expect(killed.code).toBeNull()
+    await untilNothingRuns()
+    expect(await objects(lab)).toEqual(before)
+  })
+
+  test('dropped; killed with -9 while it is restored; then every row is back', async () => {
+    await ask('create role napping', 'postgres')
+    await ask('drop database rezepte_dev with (force)', 'postgres')
+    await asOps(
+      lab,
+      `cd /srv/box; docker compose exec -T db psql -q -U rezepte -d postgres -c 'drop database rezepte with (force)'`,
+    )
+    const killed = await run('backup-restore', [...dev, '--yes'], (line, kill) => {
+      if (!begins('Restore', line)) return
+      const restoring = `select count(*) from pg_stat_activity where query ~ '^REFRESH' and datname ~ '__restore_'`
+      void expect
+        .poll(() => ask(restoring, 'postgres'), { timeout: 20_000 })
+        .toBe('1')
+        .then(() => kill('SIGKILL'))
+    })
+    expect(killed.code).toBeNull()
+    await untilNothingRuns()
+    await ask('drop role napping', 'postgres')
+
+    const [again, other] = await Promise.all([
+      run('backup-restore', [...dev, '--yes']),
+      run('backup-restore', [...composed, '--yes']),
+    ])
+    expect(again).toMatchObject({ code: 0, error: '' })
+    expect(other).toMatchObject({ code: 0, error: '' })
+    expect(again.events.some((line) => begins('Drop rezepte_dev__restore_', line))).toBe(true)
+    expect(await ask(facts)).toBe(dumped)
+    const composeFacts = `docker compose exec -T db psql -U rezepte -d rezepte -At -c "${facts}"`
+    expect((await asOps(lab, `cd /srv/box; ${composeFacts}`)).trim()).toBe(dumped)
+    await expect.poll(() => status(8092), { timeout: 20_000 }).toBe('200')
   })
 })
 

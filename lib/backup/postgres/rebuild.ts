@@ -50,7 +50,7 @@ export async function readyToRebuild(session: Session<unknown>, work: Rebuilding
   if (!dump) throw new BadBackup(`the manifest of ${backup.id} names no ${dumpName}`)
   const program = await restoreProgram(session, cluster, server.name, version, manifest.versions)
   // Nobody tells how full the disk of a managed server is.
-  if ('hosts' in session.estate.cluster(cluster)) await checkRoom(server, program.host, manifest.bytes)
+  if (!('url' in session.estate.cluster(cluster))) await checkRoom(server, program, manifest.bytes)
   const globals = manifest.parts.find(({ name }) => name === globalsName)
   const text = globals
     ? await readPart(store, backup.prefix, globals, identity).catch(async (error: unknown) => {
@@ -77,12 +77,14 @@ export async function rebuild(
   await session.step(`Create ${name} on ${server.name}`, () => createScratch(server, name, shape, mark))
   await session.step(`Restore ${backup.id} of ${nameOf(backup.subject)} into it`, async (step) => {
     try {
-      if (session.dryRun) return await restoreDump(program, name, Readable.from([]), roles)
-      const told = meter(session, step, dump.plain.bytes)
+      const { bytes } = dump.plain
+      if (session.dryRun)
+        return await restoreDump(program, name, { content: Readable.from([]), bytes }, roles)
+      const told = meter(session, step, bytes)
       const content = await openPart(store, backup.prefix, dump, identity, told)
-      await restoreDump(program, name, content, roles)
+      await restoreDump(program, name, { content, bytes }, roles)
       const ms = performance.now() - start
-      step.detail = `${size(manifest.bytes)} in ${duration(ms)}, ${size(dump.plain.bytes / (ms / 1000))}/s of dump`
+      step.detail = `${size(manifest.bytes)} in ${duration(ms)}, ${size(bytes / (ms / 1000))}/s of dump`
     } catch (error) {
       if (session.run.signal().aborted) throw error
       throw await blame(work, dump, asBad(error))

@@ -1,38 +1,34 @@
 import { type Flow, FlowError } from '../../host/flow.ts'
 import { TaskError } from '../../task/errors.ts'
-import { type Programs, wordsOf } from './programs.ts'
+import { lineOf, type Program, type Programs } from './programs.ts'
+import { greetingOf, scriptOf } from './way.ts'
 
 /** How long a dump waits for a table that somebody has locked, as PostgreSQL writes it. */
 const lockPatience = '5min'
 
 /** A database whole, in pg_dump's own format, which alone can be read while it is written. */
 export function dumpDatabase(programs: Programs, database: string, snapshot: string): Flow {
-  const words = [
-    ...wordsOf(programs, 'pg_dump'),
+  return stream(programs, 'pg_dump', database, [
     '--format=custom',
     ...programs.compression,
     `--lock-wait-timeout=${lockPatience}`,
     `--snapshot=${snapshot}`,
-  ]
-  return stream(programs, words, database)
+  ])
 }
 
 /** The roles of a server with their settings and memberships, and its tablespaces, as SQL. */
 export function dumpGlobals(programs: Programs, database: string, passwords: boolean): Flow {
-  const without = passwords ? [] : ['--no-role-passwords']
-  return stream(
-    programs,
-    [...wordsOf(programs, 'pg_dumpall'), '--globals-only', ...without, `--database=${database}`],
-    database,
-  )
+  return stream(programs, 'pg_dumpall', database, [
+    '--globals-only',
+    ...(passwords ? [] : ['--no-role-passwords']),
+  ])
 }
 
-function stream(programs: Programs, words: string[], database: string): Flow {
-  const shown = [...words, database].join(' ')
-  return programs.host.stream({ input: `${programs.password}\0`, shown })`
-    cd /
-    IFS= read -r -d '' PGPASSWORD; if [ "$PGPASSWORD" ]; then export PGPASSWORD; fi
-    PGAPPNAME=hausmeister exec ${words} -d ${programs.connection(database)}`
+function stream(programs: Programs, program: Program, database: string, words: string[]): Flow {
+  const script = scriptOf(programs, `exec ${lineOf(programs, program, database, words)}`)
+  const shown = [program, ...words, database].join(' ')
+  return programs.host.stream({ input: greetingOf(programs), keepInputOpen: true, shown })`
+    exec bash -c ${script}`
 }
 
 /** What pg_dump said, with what to do about it where that is known. */

@@ -6,7 +6,8 @@ import type { ProcessPromise } from 'zx/core'
 
 import { PostgresError } from '../server.ts'
 import { sql, type Sql } from '../sql.ts'
-import { type Programs, wordsOf } from './programs.ts'
+import { lineOf, type Programs } from './programs.ts'
+import { greetingOf, scriptOf } from './way.ts'
 
 const Opened = z.object({ id: z.string(), now: z.string(), replayed: z.string().nullable() })
 
@@ -75,15 +76,13 @@ class Session {
   #busy = false
 
   constructor(programs: Programs, database: string) {
-    const psql = [...wordsOf(programs, 'psql'), '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1']
-    const connection = programs.connection(database)
+    const words = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1']
+    const psql = lineOf(programs, 'psql', database, words, ['PGCLIENTENCODING=UTF8'])
     this.#server = programs.server
-    this.#command = programs.host.read({ keepInputOpen: true })`
-      cd /
-      IFS= read -r -d '' PGPASSWORD; if [ "$PGPASSWORD" ]; then export PGPASSWORD; fi
-      export PGAPPNAME=hausmeister PGCLIENTENCODING=UTF8
-      exec ${psql} -d ${connection}`
-    this.#command.stdin.write(`${programs.password}\0`)
+    this.#command = programs.host.read({
+      keepInputOpen: true,
+    })`exec bash -c ${scriptOf(programs, `exec ${psql}`, 'all')}`
+    this.#command.stdin.write(greetingOf(programs))
     const letters = new StringDecoder()
     this.#command.stdout.on('data', (chunk: Buffer) => {
       this.#output += letters.write(chunk)

@@ -1,6 +1,7 @@
 import { TaskError } from '../../task/errors.ts'
 import type { Reaching } from '../cluster.ts'
-import { installed, type Installed, suitable, type Way, wayTo } from '../dump/programs.ts'
+import { howToInstall, installed, type Installed, suitable } from '../dump/programs.ts'
+import { type Way, wayTo } from '../dump/way.ts'
 
 /** PostgreSQL's own pg_restore, and how it reaches a server. */
 export type RestoreProgram = Way & Installed
@@ -31,14 +32,14 @@ export async function restoreProgram(
     )
   }
   const way = await wayTo(reaching, cluster, server)
-  const all = await installed(way.host)
+  const all = await installed(way)
   const needed = Math.max(version, Number.parseInt(dump.pgDump, 10))
   const found = suitable(all, needed)
   if (found) return { ...way, ...found }
   const has = all.length === 0 ? 'no pg_restore' : `pg_restore ${all.map((one) => one.version).join(', ')}`
   throw new TaskError(
-    `${way.host.name} has ${has}, and the dump was written by pg_dump ${dump.pgDump} for ${server}, which is ` +
+    `${way.place} has ${has}, and the dump was written by pg_dump ${dump.pgDump} for ${server}, which is ` +
       `PostgreSQL ${version}: pg_restore refuses a dump that is newer than itself`,
-    { next: `as root on ${way.host.name}: apt-get install postgresql-client-${needed}` },
+    { next: howToInstall(way, needed) },
   )
 }

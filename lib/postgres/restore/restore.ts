@@ -2,7 +2,8 @@ import { Readable } from 'node:stream'
 
 import { feed } from '../../host/feed.ts'
 import { TaskError } from '../../task/errors.ts'
-import { wordsOf } from '../dump/programs.ts'
+import { lineOf } from '../dump/programs.ts'
+import { greetingOf, scriptOf } from '../dump/way.ts'
 import type { RestoreProgram } from './programs.ts'
 
 /** pg_restore came to an end by itself, and had not restored all. */
@@ -19,38 +20,34 @@ export class RestoreError extends TaskError {
 
 /**
  * Restores a dump of pg_dump's own format into an empty database; with the first error it ends.
+ * @param bytes how long the dump is
  * @param roles whether owners and grants are restored, too
  * @throws RestoreError; the dump's own error when that fails; HostError
  */
 export async function restoreDump(
   program: RestoreProgram,
   database: string,
-  dump: Readable,
+  { content, bytes }: { content: Readable; bytes: number },
   roles: boolean,
 ): Promise<void> {
-  const { host, password } = program
-  const words = [
-    ...wordsOf({ ...program, compression: [] }, 'pg_restore'),
-    '--exit-on-error',
-    ...(roles ? [] : ['--no-owner', '--no-acl']),
-  ]
+  const { host, place } = program
+  const words = ['--exit-on-error', ...(roles ? [] : ['--no-owner', '--no-acl'])]
+  const line = lineOf(program, 'pg_restore', database, words, ['LC_ALL=C'])
   // It may end before it has read all, and then nobody would know whether the rest was whole.
+  const script = scriptOf(program, `${line} && cat > /dev/null`, bytes)
   const command = host.change({
     keepInputOpen: true,
     shown: { command: `pg_restore into ${database}`, input: '<a stream>' },
-  })`
-    cd /
-    IFS= read -r -d '' PGPASSWORD; if [ "$PGPASSWORD" ]; then export PGPASSWORD; fi
-    PGAPPNAME=hausmeister LC_ALL=C ${words} -d ${program.connection(database)}
-    cat > /dev/null`
-  command.stdin.write(`${password}\0`)
+  })`exec bash -c ${script}`
+  command.stdin.write(greetingOf(program))
   try {
-    await feed(command, dump)
+    // The end of a container's stdin is the word to stop.
+    await feed(command, content, program.inside.length === 0)
   } catch (error) {
     const { ProcessOutput } = await import('zx/core')
     if (!(error instanceof ProcessOutput) || error.cause || error.exitCode === null) throw error
     const seen = error.stderr.trim().split('\n').slice(-mostLines).join('\n')
-    throw new RestoreError(`pg_restore on ${host.name} failed with exit code ${error.exitCode}`, seen, error)
+    throw new RestoreError(`pg_restore on ${place} failed with exit code ${error.exitCode}`, seen, error)
   }
 }
 
@@ -58,6 +55,11 @@ const mostLines = 20
 
 /** What it says when it is not the dump's fault. */
 const remedies = [
+  {
+    // What is read from the store is proven by its SHA-256: it is the way there that has ended early.
+    when: /from input file: end of file|input file is too short|unexpected end of file/,
+    next: 'the dump did not arrive there whole: run it again',
+  },
   {
     when: /No space left on device|could not extend file|Disk quota exceeded/,
     next: 'make room on that machine: df -h /var/lib/postgresql',

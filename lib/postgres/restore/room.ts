@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-import type { Host } from '../../host/host.ts'
 import { TaskError } from '../../task/errors.ts'
+import type { Way } from '../dump/way.ts'
 import type { Server } from '../server.ts'
 import { size } from '../size.ts'
 import { sql } from '../sql.ts'
@@ -12,20 +12,27 @@ const Disk = z.object({ folder: z.string(), wal: z.number() })
  * Room for a restored copy, and for the WAL that restoring it writes: a full disk stops the whole server, with all
  * the databases that others use.
  *
- * @param host the machine of the server
+ * @param way to where the server itself runs
  * @param bytes that the database had where it was dumped
  * @returns free bytes
  * @throws TaskError
  */
-export async function checkRoom(server: Server, host: Host, bytes: number): Promise<number> {
+export async function checkRoom(
+  server: Pick<Server, 'name' | 'select'>,
+  { host, inside }: Pick<Way, 'host' | 'inside'>,
+  bytes: number,
+): Promise<number> {
   const [disk] = await server.select(
     Disk,
     sql`select current_setting('data_directory') as folder,
       pg_size_bytes(current_setting('max_wal_size')) as wal`,
   )
   if (!disk) throw new Error('a select without FROM gives one row')
-  const { stdout } = await host.as('postgres').read`df --output=avail -B1 ${disk.folder} | tail -n 1`
-  const free = Number(stdout)
+  // As POSIX has it: in a container it may be busybox's.
+  const { stdout } = await host.read`cd /; ${[...inside, 'env']} LC_ALL=C df -P -k ${disk.folder}`
+  const available = /\s(\d+)\s+\d+%\s/.exec(stdout)?.[1]
+  if (available === undefined) throw new Error(`df says nothing of ${disk.folder}: ${stdout}`)
+  const free = Number(available) * 1024
   const needed = bytes + disk.wal
   if (free >= needed) return free
   throw new TaskError(

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 import { type AppShell, appShell } from '../../../lib/app/app.ts'
-import { leash } from '../../../lib/app/leash.ts'
+import { leash } from '../../../lib/container/leash.ts'
 import { Hosts } from '../../../lib/host/hosts.ts'
 import { quote } from '../../../lib/host/quote.ts'
 import { originOf } from '../../../lib/host/shell.ts'

@@ -7,7 +7,7 @@ import { asLoginUser } from '../../../lib/host/escalation.ts'
 import { feed } from '../../../lib/host/feed.ts'
 import { LocalMachine } from '../../../lib/host/local.ts'
 import { shell } from '../../../lib/host/shell.ts'
-import { RecordedRun, rejection } from '../doubles.ts'
+import { deferred, RecordedRun, rejection } from '../doubles.ts'
 
 function here(run = new RecordedRun()) {
   const context = { machine: new LocalMachine('here'), user: 'ops', escalation: async () => asLoginUser, run }
@@ -27,6 +27,21 @@ test('all of it arrives', async () => {
   const command = here()`wc -c`
   await feed(command, Readable.from(zeros(5)))
   expect((await command).stdout.trim()).toBe(String(5 * 1024 * 1024))
+})
+
+test('a stream that fails at its very end is a failure, although the command had all that it wanted', async () => {
+  const flushed = deferred<void>()
+  async function* wanting(): AsyncGenerator<Buffer> {
+    yield Buffer.from('12345')
+    yield Buffer.alloc(10_000_000)
+    await flushed.promise
+    throw new Error('it has another SHA-256')
+  }
+  const command = here()`head -c 5`
+  const fed = feed(command, Readable.from(wanting()), false)
+  expect((await command).stdout).toBe('12345')
+  flushed.resolve()
+  expect(await rejection(fed)).toMatchObject({ message: 'it has another SHA-256' })
 })
 
 test('a stream that fails ends the command, which is never taken for done', async () => {

@@ -4,6 +4,9 @@ import type { z } from 'zod'
 import { TaskError } from '../../../lib/task/errors.ts'
 import { explain } from '../../../lib/task/explain.ts'
 import type { Task } from '../../../lib/task/task.ts'
+import { task as backUp } from '../../../tasks/backup-now.ts'
+import { task as restore } from '../../../tasks/backup-restore.ts'
+import { task as verify } from '../../../tasks/backup-verify.ts'
 import { task as access } from '../../../tasks/pg-access.ts'
 import { task as drift } from '../../../tasks/pg-drift.ts'
 import { task as migrate } from '../../../tasks/pg-migrate.ts'
@@ -44,6 +47,16 @@ function estate(kind: Kind) {
       networks: { lan: { cidr: '192.0.2.0/24' } },
       hosts: { 'pg-1': at(1), 'pg-2': at(2), server: at(3) },
       postgres: { main: kinds[kind] },
+      backup: {
+        store: {
+          endpoint: 'http://192.0.2.9:9000',
+          bucket: 'backups',
+          accessKey: 'env:ACCESS',
+          secretKey: 'env:SECRET',
+        },
+        recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'],
+        identity: 'env:IDENTITY',
+      },
       apps: {
         shop: {
           environment: 'development',
@@ -96,6 +109,9 @@ describe.each([
   ['pg-drift', (kind: Kind) => look(drift, kind, database)],
   ['pg-shell', (kind: Kind) => look(shell, kind, database)],
   ['pg-rotate', (kind: Kind) => look(rotate, kind, { ...cluster, role: 'shop_app' })],
+  ['backup-now', (kind: Kind) => look(backUp, kind, {})],
+  ['backup-verify', (kind: Kind) => look(verify, kind, {})],
+  ['backup-restore', (kind: Kind) => look(restore, kind, database)],
 ])('%s', (_, ask) => {
   test.each<Kind>(['machines', 'container', 'managed'])('of %s: nothing speaks against it', async (kind) => {
     const { refusal, reach } = await ask(kind)

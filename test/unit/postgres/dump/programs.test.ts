@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 
+import { leash } from '../../../../lib/container/leash.ts'
 import { Hosts } from '../../../../lib/host/hosts.ts'
-import { programsFor, suitable, wordsOf } from '../../../../lib/postgres/dump/programs.ts'
+import { quote } from '../../../../lib/host/quote.ts'
+import { describePrograms, lineOf, programsFor, suitable } from '../../../../lib/postgres/dump/programs.ts'
+import { scriptOf } from '../../../../lib/postgres/dump/way.ts'
 import { estateOf, RecordedRun, rejection, ScriptedMachine } from '../../doubles.ts'
 
 test('the oldest pg_dump that is not older than the server is taken', () => {
@@ -19,6 +22,14 @@ const lines = `/usr/lib/postgresql/15/bin pg_dump (PostgreSQL) 15.14 (Debian 15.
  pg_dump (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)
 `
 
+/** As podman inspects it. */
+const box = {
+  State: { Status: 'running', Running: true, ExitCode: 0 },
+  Config: { Env: ['POSTGRES_USER=shop'] },
+  HostConfig: { NetworkMode: 'bridge' },
+  NetworkSettings: {},
+}
+
 /** @param complaint of pg_dump when it is told to compress with zstd */
 async function stage(
   url: string,
@@ -33,6 +44,7 @@ async function stage(
         main: { hosts: ['db'], port: 5433, databases, roles },
         far: { url: 'env:FAR', via: 'desk', databases, roles },
         alone: { url: 'env:FAR', databases, roles },
+        box: { container: { runtime: 'podman', host: 'desk', name: 'box' }, databases, roles },
       },
     },
     { FAR: url },
@@ -44,7 +56,9 @@ async function stage(
         complain(`pg_dump: error: ${complaint}\n`)
         return 1
       }
-      say(script.includes('command -v pg_dump') ? lines : '')
+      if (script.includes('podman inspect')) say(JSON.stringify([box]))
+      else if (script.includes('podman exec -i box pg_dump --version')) say('pg_dump (PostgreSQL) 17.6\n')
+      else say(script.includes('command -v pg_dump') ? lines : '')
       return 0
     })
   })
@@ -54,13 +68,11 @@ async function stage(
 test('on our machines it is the user postgres at the socket', async () => {
   const programs = await programsFor(await stage(''), 'main', 'db', 17)
   expect([programs.host.name, programs.host.user, programs.password]).toEqual(['db', 'postgres', ''])
-  expect(wordsOf(programs, 'psql')).toEqual([
-    '/usr/lib/postgresql/17/bin/psql',
-    '--no-password',
-    '-p',
-    '5433',
-  ])
-  expect(programs.connection("it's")).toBe(String.raw`dbname='it\'s'`)
+  expect(lineOf(programs, 'psql', "it's", ['-q'], ['PGCLIENTENCODING=UTF8'])).toBe(
+    'env ' +
+      `${quote('PGAPPNAME=hausmeister')} ${quote('PGCLIENTENCODING=UTF8')} ` +
+      `/usr/lib/postgresql/17/bin/psql --no-password -p 5433 -q -d ${quote(String.raw`dbname='it\'s'`)}`,
+  )
 })
 
 test('a managed server is dumped from where it is reached, with its password apart', async () => {
@@ -69,6 +81,24 @@ test('a managed server is dumped from where it is reached, with its password apa
   const programs = await programsFor(await stage(url), 'far', 'far', 15)
   expect([programs.host.name, programs.password, programs.version]).toEqual(['desk', 'p@ss', '15.14'])
   expect(programs.connection('a b')).toBe('postgresql://admin@pg.example:6432/a%20b?sslmode=require')
+})
+
+test('in a container they are those of its image, as its superuser, on a leash that knows their input', async () => {
+  const programs = await programsFor(await stage(''), 'box', 'box', 17)
+  expect([programs.host.name, programs.folder, programs.version, programs.flags]).toEqual([
+    'desk',
+    '',
+    '17.6',
+    ['-U', 'shop'],
+  ])
+  expect(describePrograms(programs)).toBe('pg_dump 17.6 on desk (container box), zstd')
+  expect(scriptOf(programs, "it's", 12)).toBe(
+    `${scriptOf({ ...programs, inside: [] }, '')}exec podman exec -i box sh -c ${quote(leash)} leash ${quote("it's")} 12`,
+  )
+  expect(await rejection(programsFor(await stage(''), 'box', 'box', 18))).toMatchObject({
+    message: expect.stringMatching(/^desk \(container box\) has pg_dump 17\.6, and box is PostgreSQL 18/),
+    next: expect.stringContaining('an image that has the programs of PostgreSQL 18'),
+  })
 })
 
 test.each([

@@ -13,6 +13,8 @@ function programOn(script: Script, run = new RecordedRun()): RestoreProgram {
   const machine = new ScriptedMachine('pg-1', script, { loginUser: 'postgres' })
   return {
     server: 'pg-1',
+    place: 'pg-1',
+    inside: [],
     host: new Host(new Access(machine, async () => undefined), run, 'postgres'),
     connection: (database) => `dbname='${database}'`,
     flags: ['-p', '5432'],
@@ -20,6 +22,10 @@ function programOn(script: Script, run = new RecordedRun()): RestoreProgram {
     folder: '/usr/lib/postgresql/17/bin',
     version: '17.6',
   }
+}
+
+function dumped() {
+  return { content: Readable.from([Buffer.from(archive)]), bytes: archive.length }
 }
 
 test('the dump comes after the password, and neither is in the command or the journal', async () => {
@@ -31,9 +37,9 @@ test('the dump comes after the password, and neither is in the command or the jo
     heard = await input()
     return 0
   }, run)
-  await restoreDump(program, 'copy', Readable.from([Buffer.from(archive)]), true)
+  await restoreDump(program, 'copy', dumped(), true)
   expect(heard).toBe(`secret word\0${archive}`)
-  expect(line).toMatch(/pg_restore --no-password -p 5432 --exit-on-error -d/)
+  expect(line).toMatch(/pg_restore --no-password -p 5432 --exit-on-error -d /)
   expect(line).not.toMatch(/secret word|--no-owner/)
   expect(JSON.stringify(run.changes)).not.toContain('secret word')
   expect(run.changes).toMatchObject([{ state: 'done', command: 'pg_restore into copy' }])
@@ -46,8 +52,19 @@ test('without roles, owners and grants are left out', async () => {
     await input()
     return 0
   })
-  await restoreDump(program, 'copy', Readable.from([archive]), false)
+  await restoreDump(program, 'copy', dumped(), false)
   expect(line).toContain('--no-owner --no-acl')
+})
+
+test('in a container it is on a leash, and told how long the dump is: its end may be our own', async () => {
+  let line = ''
+  const program = programOn(({ script }: Call) => {
+    line = script
+    return 0
+  })
+  const inside = { ...program, inside: ['podman', 'exec', '-i', 'box'], password: '' }
+  await restoreDump(inside, 'copy', dumped(), true)
+  expect(line).toMatch(/exec podman exec -i box sh -c [^]* leash [^]*pg_restore [^]* 15'$/)
 })
 
 async function failed(said: string, code = 1): Promise<RestoreError> {
@@ -55,7 +72,7 @@ async function failed(said: string, code = 1): Promise<RestoreError> {
     complain(said)
     return code
   })
-  const error = await rejection(restoreDump(program, 'copy', Readable.from([Buffer.from(archive)]), true))
+  const error = await rejection(restoreDump(program, 'copy', dumped(), true))
   if (error instanceof RestoreError) return error
   throw error
 }
@@ -63,13 +80,13 @@ async function failed(said: string, code = 1): Promise<RestoreError> {
 describe('what it says when it fails', () => {
   test.each([
     'pg_restore: error: could not execute query: ERROR:  syntax error at or near "x"',
-    'pg_restore: error: could not read from input file: end of file',
     'pg_restore: error: could not execute query: ERROR:  insert or update on table "a" violates foreign key constraint "b"',
   ])('%s: the dump is to blame', async (said) => {
     expect(await failed(said)).toMatchObject({ blamesDump: true, seen: said })
   })
 
   test.each([
+    'pg_restore: error: could not read from input file: end of file',
     'pg_restore: error: COPY failed for table "a": ERROR:  could not extend file "base/1/2": No space left on device',
     'pg_restore: error: could not execute query: ERROR:  extension "postgis" is not available',
     'pg_restore: error: could not execute query: ERROR:  role "anna" does not exist',

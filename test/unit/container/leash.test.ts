@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 
 import { describe, expect, test } from 'vitest'
 
-import { leash } from '../../../lib/app/leash.ts'
+import { leash } from '../../../lib/container/leash.ts'
 import { asLoginUser } from '../../../lib/host/escalation.ts'
 import { LocalMachine } from '../../../lib/host/local.ts'
 import { shell } from '../../../lib/host/shell.ts'
@@ -28,6 +28,17 @@ describe.each(shells)('a command on the leash, in %s', (name) => {
       stderr: 'oops\n',
       exitCode: 7,
     })
+  })
+
+  test('is given all of the input, or its beginning, and then its end', async () => {
+    const options = { keepInputOpen: true }
+    const all = read(options)`${name} -c ${leash} leash ${'read -r first; echo "<$first>"'} all`
+    all.stdin.write('one line\n')
+    expect((await all).stdout).toBe('<one line>\n')
+    // It reads up to an end, which its own input does not have yet.
+    const part = read(options)`${name} -c ${leash} leash ${'wc -c'} 150000`
+    part.stdin.write('a'.repeat(200_000))
+    expect((await part).stdout.trim()).toBe('150000')
   })
 
   test('ends with its input, and all that it has started too', async () => {

@@ -1,22 +1,34 @@
 /**
- * Brings a database back from its backup: restores it beside the present one, compares it with what was dumped, and
- * only then gives it the name. The present one is kept under another name, one command away. Also for one that is
- * gone, and on a new machine that pg-setup has set up. Safe to run again.
+ * Brings a database or a folder back from its backup: restores it beside the present one, compares it with what was
+ * backed up, and only then gives it the name. The present one is kept under another name, one command away. Also for
+ * one that is gone, and on a new machine. Safe to run again.
  *
  *   npx tsx tasks/backup-restore.ts --database weltenwind --dry-run
  *   npx tsx tasks/backup-restore.ts --database weltenwind            # the newest verified one; asks you to type "weltenwind"
  *   npx tsx tasks/backup-restore.ts --database weltenwind --backup 20261124T023000Z
  *   npx tsx tasks/backup-restore.ts --database weltenwind --undo     # puts the one before the restore back
+ *   npx tsx tasks/backup-restore.ts --folder vm-app:/srv/uploads --confirm vm-app:/srv/uploads
+ *   npx tsx tasks/backup-restore.ts --folder vm-app:/srv/uploads --into spare:/srv/uploads
  */
 import { z } from 'zod'
 
+import { restoreFolder } from '../lib/backup/folder/restore.ts'
+import { folderPreflight } from '../lib/backup/folder/target.ts'
 import { databasePreflight } from '../lib/backup/postgres/restore-preflight.ts'
 import { restoreDatabase } from '../lib/backup/postgres/restore.ts'
 import { restoreSubject } from '../lib/backup/restore-flags.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
 const flags = z.object({
-  database: z.string().meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
+  database: z
+    .string()
+    .optional()
+    .meta({ description: 'the database, as the inventory calls it', placeholder: 'NAME' }),
+  folder: z.string().optional().meta({ description: 'or the folder', placeholder: 'HOST:/PATH' }),
+  into: z
+    .string()
+    .optional()
+    .meta({ description: 'restore the folder there instead', placeholder: 'HOST:/PATH' }),
   backup: z
     .string()
     .optional()
@@ -24,21 +36,23 @@ const flags = z.object({
   confirm: z
     .string()
     .optional()
-    .meta({ description: 'allow it for this production database', placeholder: 'NAME' }),
-  undo: z.boolean().default(false).describe('put the database back that the restore has replaced'),
+    .meta({ description: 'allow it for this production database or folder', placeholder: 'NAME' }),
+  undo: z.boolean().default(false).describe('put back what the restore has replaced'),
 })
+
 export const task = defineTask({
   name: 'backup-restore',
-  summary: 'Bring a database back from its backup',
+  summary: 'Bring a database or a folder back from its backup',
   details:
-    'The newest verified backup is restored into a new database beside the present one and compared with what was ' +
-    'dumped; then the two change names in one step. The present one is kept as <name>__before_restore_<UTC time>; ' +
-    '--undo puts it back. Whatever fails before leaves it as it is. Safe to run again.',
+    'The newest verified backup is restored beside the present database or folder and compared with what was backed ' +
+    'up; then the two change names. The present one is kept as <name>__before_restore_<UTC time>; --undo puts it back. ' +
+    'Whatever fails before leaves it as it is. Safe to run again.',
   examples: [
     'npx tsx tasks/backup-restore.ts --database weltenwind --dry-run',
     'npx tsx tasks/backup-restore.ts --database weltenwind',
     'npx tsx tasks/backup-restore.ts --database weltenwind --backup 20261124T023000Z',
     'npx tsx tasks/backup-restore.ts --database weltenwind --undo',
+    'npx tsx tasks/backup-restore.ts --folder vm-app:/srv/uploads --into spare:/srv/uploads',
   ],
   flags,
   preflight: ({ estate, flags: given }) => {
@@ -47,7 +61,7 @@ export const task = defineTask({
       case 'postgres':
         return databasePreflight(estate, subject, given)
       case 'folder':
-        throw new Error('no flag names a folder')
+        return folderPreflight(estate, subject, given)
     }
   },
   async run(session) {
@@ -56,7 +70,7 @@ export const task = defineTask({
       case 'postgres':
         return restoreDatabase(session, subject)
       case 'folder':
-        throw new Error('no flag names a folder')
+        return restoreFolder(session, subject)
     }
   },
 })

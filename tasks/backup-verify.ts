@@ -1,17 +1,18 @@
 /**
- * Restores the newest backup of each database into a scratch database, compares it with what was dumped, asks the
- * inventory's own questions, and records what came of it beside the backup. The scratch database is dropped at the
+ * Restores the newest backup of each database and folder beside the others, compares it with what was backed up, asks
+ * the inventory's own questions, and records what came of it beside the backup. What was restored is dropped at the
  * end; nothing else is changed. Safe to run again: a run drops what one before it has left.
  *
  *   npx tsx tasks/backup-verify.ts                          # the newest of each
  *   npx tsx tasks/backup-verify.ts --only weltenwind --backup 20261124T023000Z
+ *   npx tsx tasks/backup-verify.ts --only vm-app:/srv/uploads
  *   npx tsx tasks/backup-verify.ts --quiet                  # cron: says nothing when all is well
  */
 import { z } from 'zod'
 
 import { eachSubject } from '../lib/backup/each.ts'
+import { verifyFolder } from '../lib/backup/folder/verify.ts'
 import { verifyDatabase } from '../lib/backup/postgres/verify.ts'
-import { nameOf } from '../lib/backup/subject.ts'
 import {
   backupOf,
   chosenSubjects,
@@ -26,7 +27,7 @@ const flags = z.object({
   only: z
     .array(z.string())
     .optional()
-    .meta({ description: 'only this database (or cluster/database)', placeholder: 'NAME' }),
+    .meta({ description: 'only this database (or cluster/database) or host:/folder', placeholder: 'NAME' }),
   backup: z
     .string()
     .optional()
@@ -35,11 +36,12 @@ const flags = z.object({
 
 export const task = defineTask({
   name: 'backup-verify',
-  summary: 'Restore the newest backups into scratch databases, and compare',
+  summary: 'Restore the newest backups to look at them, and compare',
   details:
-    'Each is restored into a new database beside the others, compared with what was dumped (tables, rows, migrations), ' +
-    'asked the checks of the inventory, and dropped. What came of it is recorded beside the backup. One that fails ' +
-    'does not stop the others. Safe to run again.',
+    'Each database is restored into a new one beside the others, compared with what was dumped (tables, rows, ' +
+    'migrations), asked the checks of the inventory, and dropped; each folder is unpacked beside the present one, ' +
+    'compared and removed. What came of it is recorded beside the backup. One that fails does not stop the others. ' +
+    'Safe to run again.',
   examples: [
     'npx tsx tasks/backup-verify.ts',
     'npx tsx tasks/backup-verify.ts --only weltenwind --backup 20261124T023000Z',
@@ -70,12 +72,12 @@ export const task = defineTask({
   },
   async run(session) {
     const store = await stepIntoStore(session)
-    await eachSubject(session, 'verified', async (subject) => {
+    await eachSubject(session, 'verified', (subject) => {
       switch (subject.kind) {
         case 'postgres':
           return verifyDatabase(session, store, subject)
         case 'folder':
-          return session.warn(`${nameOf(subject)}: folders cannot be verified yet`)
+          return verifyFolder(session, store, subject)
       }
     })
   },

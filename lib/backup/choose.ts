@@ -2,7 +2,7 @@ import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import { duration } from '../task/text.ts'
 import { type Backup, isBad, verifiedAt } from './backups.ts'
-import type { Manifest, PostgresManifest } from './manifest.ts'
+import type { FolderManifest, Manifest, PostgresManifest } from './manifest.ts'
 import { nameOf, type Subject } from './subject.ts'
 
 /** One that can be restored. */
@@ -92,6 +92,12 @@ function unverified({ id }: Backup): string {
 /** @throws TaskError when it is of something else than a database */
 export function postgresManifest({ id, manifest }: WholeBackup): PostgresManifest {
   if (manifest.kind === 'postgres') return manifest
+  throw new TaskError(`${id} is the backup of a ${manifest.kind}`)
+}
+
+/** @throws TaskError when it is of something else than a folder */
+export function folderManifest({ id, manifest }: WholeBackup): FolderManifest {
+  if (manifest.kind === 'folder') return manifest
   throw new TaskError(`${id} is the backup of a ${manifest.kind}`)
 }
 

@@ -63,7 +63,10 @@ export const FolderManifest = z.object({
   kind: z.literal('folder'),
   host: z.string(),
   path: z.string(),
+  /** All but folders. */
   files: z.int(),
+  /** That it took on its disk. */
+  bytes: z.int(),
   ...common,
 })
 export type FolderManifest = z.infer<typeof FolderManifest>

@@ -1,3 +1,4 @@
+import { EstateError } from '../inventory/errors.ts'
 import type { Estate } from '../inventory/estate.ts'
 import type { BackupEntry } from '../inventory/inventory.ts'
 
@@ -37,6 +38,13 @@ export function nameOf(subject: Subject): string {
     case 'folder':
       return `${subject.host}:${subject.path}`
   }
+}
+
+/** A folder by its name. @throws EstateError */
+export function parseFolder(name: string): FolderSubject {
+  const [, host, path] = /^([^:]+):(\/.*)$/.exec(name) ?? []
+  if (host !== undefined && path !== undefined) return { kind: 'folder', host, path }
+  throw new EstateError(`"${name}" names no folder`, 'Write it as HOST:/PATH, such as vm-app:/srv/uploads')
 }
 
 /** What a flag or an argument names. */

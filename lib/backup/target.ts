@@ -44,6 +44,14 @@ export function scratchClusterOf(estate: Estate, { cluster }: { cluster: string 
   return backupOf(estate).scratch ?? cluster
 }
 
+/** Where a folder is unpacked to be verified; undefined: beside it. */
+export function scratchFolderOf(
+  estate: Estate,
+  { host, path }: { host: string; path: string },
+): string | undefined {
+  return backupOf(estate).folders.find((folder) => folder.host === host && folder.path === path)?.scratch
+}
+
 /** Of new databases of a cluster, where the inventory says it. */
 export function localeOf(estate: Estate, cluster: string): string | undefined {
   const entry = estate.cluster(cluster)

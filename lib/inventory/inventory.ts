@@ -263,6 +263,12 @@ export type Keep = z.infer<typeof Keep>
 export const BackupFolder = z.strictObject({
   host: Name,
   path: AbsolutePath.describe('A folder; all of it is backed up.'),
+  environment: Environment.default('production').describe(
+    'A production folder is replaced by a restore only with --confirm.',
+  ),
+  scratch: AbsolutePath.optional().describe(
+    'Folder of that host in which backups are unpacked to verify them. Default: beside the folder.',
+  ),
 })
 export type BackupFolder = z.infer<typeof BackupFolder>
 

@@ -33,7 +33,10 @@ export function databaseTarget(estate: Estate, name: string): DatabaseTarget {
   return { asked: name, name: found.name, cluster: clusterName, database, app: apps[0] }
 }
 
-export function confirmProblems({ name, database }: DatabaseTarget, { confirm }: DatabaseFlags): string[] {
+export function confirmProblems(
+  { name, database }: DatabaseTarget,
+  { confirm }: Pick<DatabaseFlags, 'confirm'>,
+): string[] {
   const problems: string[] = []
   if (confirm !== undefined && confirm !== name) {
     problems.push(`--confirm ${confirm} does not name the database ${name}`)

@@ -6,8 +6,20 @@ import { type Outcome, type RunOptions, runTask } from './faults/task-run.ts'
 import type { Lab } from './lab.ts'
 import { storeAccount } from './secrets.ts'
 
-/** Where the backups of the lab's database are in the bucket. */
-const folder = 'weltenwind/postgres/main/weltenwind/'
+/** What the backups of a stage are of. */
+export interface Shelf {
+  /** What `--only` calls it. */
+  name: string
+  /** Where they are in the bucket, as it stands in a URL. */
+  at: string
+  objects: string[]
+}
+
+const ofDatabase: Shelf = {
+  name: 'weltenwind',
+  at: 'weltenwind/postgres/main/weltenwind/',
+  objects: ['dump.age', 'globals.age', 'manifest.json'],
+}
 
 /** The store as another tool sees it: curl, by Swift's own API. */
 const swift = `set -eu
@@ -26,22 +38,24 @@ export interface Fields {
   others?: Record<string, unknown>
 }
 
-/** The lab's database and store, with an inventory that a test changes. */
+/** The lab's database or a folder, and its store, with an inventory that a test changes. */
 export class RestoreStage {
   readonly lab: Lab
   readonly inventory: string
   readonly #folder: string
+  readonly #shelf: Shelf
 
-  private constructor(lab: Lab, temporary: string) {
+  private constructor(lab: Lab, temporary: string, shelf: Shelf) {
     this.lab = lab
     this.#folder = temporary
+    this.#shelf = shelf
     this.inventory = join(temporary, 'inventory.json')
   }
 
-  static async open(lab: Lab): Promise<RestoreStage> {
+  static async open(lab: Lab, shelf = ofDatabase): Promise<RestoreStage> {
     const temporary = await mkdtemp(join(tmpdir(), 'hausmeister-restore-'))
     await writeFile(join(temporary, '.env'), await readFile(lab.files.env, 'utf8'), { mode: 0o600 })
-    return new RestoreStage(lab, temporary)
+    return new RestoreStage(lab, temporary, shelf)
   }
 
   /** Runs a task on the operator's workstation, with these fields of the inventory changed. */
@@ -61,7 +75,7 @@ export class RestoreStage {
   }
 
   verify(id: string, fields: Fields = {}, options: RunOptions = {}): Promise<Outcome> {
-    return this.run('backup-verify', ['--only', 'weltenwind', '--backup', id], fields, options)
+    return this.run('backup-verify', ['--only', this.#shelf.name, '--backup', id], fields, options)
   }
 
   restore(flags: string[], fields: Fields = {}, options: RunOptions = {}): Promise<Outcome> {
@@ -91,41 +105,46 @@ export class RestoreStage {
   }
 
   /** Makes a backup, and tells its name. */
-  async backUp(): Promise<string> {
+  async backUp(fields: Fields = {}): Promise<string> {
     const before = await this.ids()
-    const run = await this.run('backup-now', ['--only', 'weltenwind'])
+    const run = await this.run('backup-now', ['--only', this.#shelf.name], fields)
     const made = (await this.ids()).filter((id) => !before.includes(id))
     if (run.code !== 0 || made.length !== 1) throw new Error(`no backup: ${run.error}`)
     return made[0] ?? ''
   }
 
   async ids(): Promise<string[]> {
-    const keys = (await this.store(`swift "$bucket?prefix=${folder}"`)).split('\n')
-    return [...new Set(keys.flatMap((key) => key.slice(folder.length).split('/')[0] || []))]
+    const { at } = this.#shelf
+    const keys = (await this.store(`swift "$bucket?prefix=${at}"`)).split('\n')
+    const length = decodeURIComponent(at).length
+    return [...new Set(keys.flatMap((key) => key.slice(length).split('/')[0] || []))]
   }
 
   /** A backup with all its objects under another name. */
   async copy(from: string, to: string): Promise<void> {
-    await this.store(`for name in dump.age globals.age manifest.json; do
-      swift -X PUT -H "X-Copy-From: /weltenwind-backups/${folder}${from}/$name" -H 'Content-Length: 0' "$bucket/${folder}${to}/$name"
+    const { at, objects } = this.#shelf
+    await this.store(`for name in ${objects.join(' ')}; do
+      swift -X PUT -H "X-Copy-From: /weltenwind-backups/${at}${from}/$name" -H 'Content-Length: 0' "$bucket/${at}${to}/$name"
     done`)
   }
 
   /** Replaces an object by what a command makes of it on its stdin. */
   async change(id: string, name: string, command: string): Promise<void> {
-    await this.store(`swift -o /tmp/object "$bucket/${folder}${id}/${name}"
+    const { at } = this.#shelf
+    await this.store(`swift -o /tmp/object "$bucket/${at}${id}/${name}"
     ${command} < /tmp/object > /tmp/changed
-    swift -T /tmp/changed "$bucket/${folder}${id}/${name}"; rm /tmp/object /tmp/changed`)
+    swift -T /tmp/changed "$bucket/${at}${id}/${name}"; rm /tmp/object /tmp/changed`)
   }
 
   async remove(id: string, name: string): Promise<void> {
-    await this.store(`swift -X DELETE "$bucket/${folder}${id}/${name}"`)
+    await this.store(`swift -X DELETE "$bucket/${this.#shelf.at}${id}/${name}"`)
   }
 
   /** What was recorded with a backup, the oldest first. */
   async evidence(id: string): Promise<{ outcome: string; findings: string[]; restoreMs: number }[]> {
-    const text = await this.store(`swift "$bucket?prefix=${folder}${id}/verified/" | while read -r key; do
-      swift "$bucket/$key" | tr -d '\\n'; echo; done`)
+    const text = await this
+      .store(`swift "$bucket?prefix=${this.#shelf.at}${id}/verified/" | while read -r key; do
+      swift "$bucket/\${key//%/%25}" | tr -d '\\n'; echo; done`)
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
   }
 

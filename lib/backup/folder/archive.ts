@@ -6,6 +6,21 @@ import { archiveName } from '../layout.ts'
 import type { Part } from '../manifest.ts'
 import { type Progress, storePart } from '../part.ts'
 
+/**
+ * GNU tar's words for all of a folder, with owners, rights, links, ACLs and extended attributes. The archive depends on
+ * nothing else: of the same content the same tar makes the same bytes, whenever and wherever it runs. So without the
+ * times of reading, and of the number of the process (tar(1), "--pax-option").
+ */
+const archiving = [
+  '--create',
+  '--sort=name',
+  '--format=posix',
+  '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+  '--numeric-owner',
+  '--acls',
+  '--xattrs',
+]
+
 /** A folder that can be backed up. */
 export interface FolderLook {
   bytes: number
@@ -15,7 +30,7 @@ export interface FolderLook {
 export async function lookAtFolder(host: Host, path: string): Promise<FolderLook> {
   // What vanishes while it is measured makes du fail, and is nothing to us.
   const { stdout } = await host.read`
-    if [ -d ${path} ]; then { du -s --block-size=1 -- ${path} 2> /dev/null || true; } | cut -f 1; fi`
+    if [ -d ${path} ]; then { du -s -D --block-size=1 -- ${path} 2> /dev/null || true; } | cut -f 1; fi`
   if (stdout.trim() === '') throw new TaskError(`there is no folder ${path} on ${host.name}`)
   return { bytes: Number(stdout) }
 }
@@ -32,7 +47,6 @@ export async function archiveToStore(
 }
 
 /**
- * All of a folder with owners, rights, links, ACLs and extended attributes, by GNU tar.
  * Its exit code is 1 when a file changed while it was read (tar(1), "RETURN VALUE"): the archive is whole, and its
  * warnings tell which file. The last line on stderr is the number of files.
  */
@@ -43,7 +57,7 @@ function archiveFolder(host: Host, path: string): Flow {
     exec 3> >(grep -cv '/$' >&2 || true)
     counting=$!
     code=0
-    tar --create --verbose --index-file=/dev/fd/3 --numeric-owner --acls --xattrs --directory ${path} . || code=$?
+    tar ${archiving} --verbose --index-file=/dev/fd/3 --directory ${path} . || code=$?
     exec 3>&-
     wait "$counting"
     if [ "$code" -gt 1 ]; then exit "$code"; fi`
@@ -53,4 +67,10 @@ function archiveFolder(host: Host, path: string): Flow {
 export function readArchived(said: string): { files: number; warnings: string[] } {
   const lines = said.trim().split('\n')
   return { files: Number(lines.at(-1)), warnings: lines.slice(0, -1) }
+}
+
+/** The SHA-256 of the archive that tar would make of a folder. */
+export async function archiveHash(host: Host, path: string): Promise<string> {
+  const { stdout } = await host.read`tar ${archiving} --directory ${path} . | sha256sum | cut -d ' ' -f 1`
+  return stdout.trim()
 }

@@ -43,6 +43,7 @@ export async function backUpFolder(
         host: subject.host,
         path,
         files,
+        bytes: look.bytes,
         ...common,
       }))
     },

@@ -1,13 +1,14 @@
 import { readDatabases } from '../../postgres/catalog.ts'
 import { findPrimary } from '../../postgres/cluster.ts'
+import { dropLeftovers, insistOnDrop } from '../../postgres/restore/drop.ts'
 import { currentRole } from '../../postgres/restore/roles.ts'
 import { scratchName, shapeOf } from '../../postgres/restore/scratch.ts'
-import { dropLeftovers, withScratch } from '../../postgres/restore/with-scratch.ts'
 import { size } from '../../postgres/size.ts'
 import type { Store } from '../../s3/store.ts'
 import type { Session } from '../../task/session.ts'
 import { postgresManifest, toVerify } from '../choose.ts'
 import { pickBackup } from '../pick.ts'
+import { withScratch } from '../scratch.ts'
 import { type DatabaseSubject, nameOf } from '../subject.ts'
 import { checksOf, identityOf, localeOf, scratchClusterOf } from '../target.ts'
 import { approve, condemn, judge } from '../verdict.ts'
@@ -61,22 +62,27 @@ export async function verifyDatabase(
         }
       },
     )
-    const { restoreMs, wrong } = await withScratch(session, server, scratch, async () => {
-      const start = performance.now()
-      const roles = ready.missing.length === 0
-      const ms = await rebuild(session, work, ready, {
-        name: scratch,
-        shape,
-        mark: { scratch: 'verify' },
-        roles,
-      }).catch((error: unknown) => judge(work, Math.round(performance.now() - start), error))
-      const found: string[] = []
-      await session.prove(`Compare it with the manifest`, async (step) => {
-        found.push(...(await examine(work, scratch)))
-        step.detail = found.length === 0 ? describeExamined(work) : `${found.length} differences`
-      })
-      return { restoreMs: ms, wrong: found }
-    })
+    const drop = (): Promise<void> => insistOnDrop(server, scratch)
+    const { restoreMs, wrong } = await withScratch(
+      session,
+      { name: scratch, on: server.name, drop },
+      async () => {
+        const start = performance.now()
+        const roles = ready.missing.length === 0
+        const ms = await rebuild(session, work, ready, {
+          name: scratch,
+          shape,
+          mark: { scratch: 'verify' },
+          roles,
+        }).catch((error: unknown) => judge(work, Math.round(performance.now() - start), error))
+        const found: string[] = []
+        await session.prove(`Compare it with the manifest`, async (step) => {
+          found.push(...(await examine(work, scratch)))
+          step.detail = found.length === 0 ? describeExamined(work) : `${found.length} differences`
+        })
+        return { restoreMs: ms, wrong: found }
+      },
+    )
     if (wrong.length > 0) await condemn(work, restoreMs, wrong)
     await session.step(`Record that ${backup.id} of ${name} is good`, async (step) => {
       const said = await approve(work, restoreMs, describeExamined(work))

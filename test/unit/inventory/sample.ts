@@ -71,7 +71,7 @@ export function sample() {
       recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'],
       identity: 'env:IDENTITY',
       databases: ['shop', 'managed/both'],
-      folders: [{ host: 'web', path: '/srv/uploads' }],
+      folders: [{ host: 'web', path: '/srv/uploads', environment: 'test', scratch: '/srv/scratch' }],
       source: 'standby',
       scratch: 'main',
       checks: { shop: ['select count(*) > 0 from orders'] },

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -6,14 +6,11 @@ import type { Readable } from 'node:stream'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { archiveToStore, lookAtFolder } from '../../../../lib/backup/folder/archive.ts'
-import { Access, Host } from '../../../../lib/host/host.ts'
-import { LocalMachine } from '../../../../lib/host/local.ts'
-import { RecordedRun, rejection } from '../../doubles.ts'
+import { archiveHash, archiveToStore, lookAtFolder } from '../../../../lib/backup/folder/archive.ts'
+import { rejection } from '../../doubles.ts'
+import { here as host } from './here.ts'
 
 const recipients = [await identityToRecipient(await generateX25519Identity())]
-const machine = new LocalMachine('here')
-const host = new Host(new Access(machine, async () => undefined), new RecordedRun(), machine.loginUser)
 const store = {
   writeStream: async (_key: string, content: Readable) => {
     for await (const _ of content);
@@ -55,4 +52,20 @@ test('one that is not there is named', async () => {
     () => {},
   )
   expect(await rejection(archive)).toMatchObject({ seen: expect.stringContaining('No such file') })
+})
+
+test('the same content makes the same archive, whenever it is read, and what differs another one', async () => {
+  const place = { at: 'x/', recipients }
+  const { part } = await archiveToStore(store, place, { host, path: folder, bytes: 0 }, () => {})
+  const before = new Date('2020-01-01T00:00:00Z')
+  await utimes(join(folder, 'one'), before, before)
+  const other = await archiveHash(host, folder)
+  expect(other).not.toBe(part.plain.sha256)
+  // Only the times of reading and of the last change of anything are other ones now.
+  await readFile(join(folder, 'one'))
+  await chmod(join(folder, 'one'), 0o600)
+  const rights = await archiveHash(host, folder)
+  expect(rights).not.toBe(other)
+  await chmod(join(folder, 'one'), 0o644)
+  expect(await archiveHash(host, folder)).toBe(other)
 })

@@ -1,9 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { explain } from '../../task/explain.ts'
 import type { Session } from '../../task/session.ts'
 import { readDatabases } from '../catalog.ts'
-import { reasonOf } from '../cluster.ts'
 import type { ScratchKind } from '../mark.ts'
 import { PostgresError, type Server } from '../server.ts'
 import { dropScratch, leftovers, lookalikes } from './scratch.ts'
@@ -29,41 +27,6 @@ export async function dropLeftovers(
       `${name} on ${server.name} does not bear our mark, so it stays: drop it by hand if it is empty`,
     )
   }
-}
-
-/**
- * Does something with a database that does not outlive it, whatever happens. What a kill or a dead server leaves is
- * dropped by the next run.
- */
-export async function withScratch<T>(
-  session: Session<unknown>,
-  server: Server,
-  name: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  let value: T
-  try {
-    value = await work()
-  } catch (error) {
-    if (session.run.signal().aborted) {
-      return session.recover(error, {
-        title: `Drop ${name}`,
-        next: 'run it again: it drops what is left',
-        work: async () => {
-          await insistOnDrop(server, name)
-          return `${name} is dropped`
-        },
-      })
-    }
-    await session
-      .step(`Drop ${name}`, () => insistOnDrop(server, name))
-      .catch((second: unknown) =>
-        session.warn(`${name} is still on ${server.name}, and the next run drops it: ${reasonOf(second)}`),
-      )
-    throw await explain(error)
-  }
-  await session.step(`Drop ${name}`, () => insistOnDrop(server, name))
-  return value
 }
 
 /** Tries for as long as a server may need to come back. @throws PostgresError when it is still there */

@@ -46,6 +46,8 @@ export const PostgresManifest = z.object({
   cluster: z.string(),
   database: z.string(),
   owner: z.string(),
+  /** Who owns something in it. Manifests of before it was known lack it. */
+  owners: z.array(z.string()).optional(),
   /** Who was dumped. `behind` in bytes of WAL, of a standby. */
   source: z.object({ server: z.string(), role: z.enum(['primary', 'standby']), behind: z.int().optional() }),
   /** `17.6`, of the server and of its pg_dump. */

@@ -182,7 +182,10 @@ function likeness(old: DatabaseFacts, template1: DatabaseFacts | undefined): Sql
       (key) => template1[key] === old[key],
     )
   const template = same ? sql`template template1` : sql`template template0 ${locale(old)}`
-  return sql`with owner ${identifier(old.owner)} ${template} tablespace ${identifier(old.tablespace)} connection limit ${old.connectionLimit}`
+  // Naming it takes a right of its own, also where it goes without saying.
+  const usual = same ? template1.tablespace : 'pg_default'
+  const tablespace = old.tablespace === usual ? sql`` : sql` tablespace ${identifier(old.tablespace)}`
+  return sql`with owner ${identifier(old.owner)} ${template}${tablespace} connection limit ${old.connectionLimit}`
 }
 
 function locale(old: DatabaseFacts): Sql {

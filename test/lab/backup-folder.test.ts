@@ -102,9 +102,11 @@ async function whileNapping<T>(work: () => Promise<T>): Promise<T> {
 
 beforeAll(async () => {
   stage = await RestoreStage.open(lab, {
-    name,
-    at: `weltenwind/folder/${host}/%252Fsrv%252Flab%252Ffiles/`,
-    objects: ['archive.tar.age', 'manifest.json'],
+    shelf: {
+      name,
+      at: `weltenwind/folder/${host}/%252Fsrv%252Flab%252Ffiles/`,
+      objects: ['archive.tar.age', 'manifest.json'],
+    },
   })
   await provisionStore(lab)
   await stage.makeBucket()

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 import { generateX25519Identity } from 'age-encryption'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -13,6 +15,7 @@ const rows = 5000
 const rested = 100_000
 let stage: RestoreStage
 let good = ''
+const farPassword = randomBytes(12).toString('hex')
 
 /** While this file is there, the restore of the materialized view waits. */
 const napping = '/var/lib/postgresql/napping'
@@ -40,7 +43,9 @@ const facts = `select (select count(*) from worlds), (select sum(id) from worlds
 const asDumped = `${rows}|${(rows * (rows + 1)) / 2}|${rested}|t|ww_app`
 
 beforeAll(async () => {
-  stage = await RestoreStage.open(lab)
+  stage = await RestoreStage.open(lab, {
+    env: [`FAR_URL=postgresql://far_admin:${farPassword}@10.10.10.11:5432/postgres`],
+  })
   await Promise.all([provisionPostgres(lab), provisionStore(lab)])
   await stage.makeBucket()
   await stage.psql(
@@ -333,5 +338,93 @@ describe('backup-restore', () => {
         'systemctl stop postgresql@17-main; systemctl disable --now postgresql; pg_dropcluster 17 main; pg_createcluster 17 main',
       )
     }
+  })
+})
+
+/** As the role that the provider gives to its customer. */
+async function asAdmin(statement: string, database = 'postgres'): Promise<string> {
+  const { stdout } = await lab.sh(
+    'pg-primary',
+    `IFS= read -r PGPASSWORD; export PGPASSWORD; psql -X -q -At -v ON_ERROR_STOP=1 -h 10.10.10.11 -U far_admin -d ${database}`,
+    { input: `${farPassword}\n${statement}` },
+  )
+  return stdout
+}
+
+describe('a managed server, by a role that is no superuser', () => {
+  const hba = '/etc/postgresql/17/main/pg_hba.conf'
+  const far = {
+    url: 'env:FAR_URL',
+    via: 'pg-primary',
+    databases: { cloudy: { owner: 'far_app', environment: 'test' } },
+    roles: { far_app: {} },
+  }
+  const fields = { others: { far } }
+  const only = ['--only', 'far/cloudy']
+  const standing = `select count(*), (select count(*) from rested), has_table_privilege('far_reader', 'worlds', 'select'),
+    (select relowner::regrole from pg_class where relname = 'worlds'), (select defaults -> 'a' from extended)
+    from worlds`
+
+  beforeAll(async () => {
+    await stage.psql(
+      'pg-primary',
+      `create role far_admin login createdb createrole password '${farPassword}'`,
+    )
+    await lab.sh(
+      'pg-primary',
+      `echo 'host all far_admin 10.10.10.0/24 scram-sha-256' >> ${hba}; systemctl reload postgresql@17-main`,
+    )
+    await asAdmin(
+      `create role far_app; create role far_reader; grant far_app to far_admin; create database cloudy owner far_app`,
+    )
+    await asAdmin(
+      `create extension hstore;
+set role far_app;
+create table worlds as select i as id from generate_series(1, ${rows}) i;
+create table extended as select 'a=>1'::hstore as defaults;
+create materialized view rested as select id from worlds;
+grant select on worlds to far_reader`,
+      'cloudy',
+    )
+  })
+
+  afterAll(async () => {
+    await stage.psql(
+      'pg-primary',
+      String.raw`select format('drop database %I with (force)', datname) from pg_database where datname ~ '^cloudy' \gexec
+drop role if exists far_app; drop role if exists far_reader; drop role far_admin`,
+    )
+    await lab.sh('pg-primary', `sed -i '/far_admin/d' ${hba}; systemctl reload postgresql@17-main`)
+  })
+
+  test('made, verified, dropped, restored; and what it may not do is told before', async () => {
+    const there = await asAdmin(standing, 'cloudy')
+    expect(there).toBe(`${rows}|${rows}|t|far_app|1`)
+    expect(await stage.run('backup-now', only, fields)).toMatchObject({ code: 0, error: '' })
+    const verified = await stage.run('backup-verify', only, fields)
+    expect(verified).toMatchObject({ code: 0, error: '' })
+    expect(notes(verified)).not.toMatch(/without owners/)
+
+    await asAdmin('drop database cloudy with (force); revoke far_app from far_admin')
+    const strange = await stage.run('backup-verify', only, fields)
+    expect(strange).toMatchObject({ code: 0, error: '' })
+    expect(notes(strange)).toMatch(/without owners and grants: far_admin on far cannot act as far_app/)
+    const restore = () => stage.run('backup-restore', ['--database', 'cloudy', '--yes'], fields)
+    expect(await restore()).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(
+        /far_admin on far cannot act as far_app[^]*GRANT "far_app" TO "far_admin"/,
+      ),
+    })
+    await asAdmin('grant far_app to far_admin; drop role far_reader')
+    const restored = await restore()
+    expect(restored).toMatchObject({ code: 0, error: '' })
+    expect(notes(restored)).toMatch(/far_reader had to be made/)
+    expect(await asAdmin(standing, 'cloudy')).toBe(there)
+
+    await asAdmin('delete from worlds', 'cloudy')
+    expect(await restore()).toMatchObject({ code: 0, error: '' })
+    expect(await asAdmin(standing, 'cloudy')).toBe(there)
+    expect(await stage.scratches()).toBe('')
   })
 })

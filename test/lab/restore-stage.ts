@@ -52,9 +52,14 @@ export class RestoreStage {
     this.inventory = join(temporary, 'inventory.json')
   }
 
-  static async open(lab: Lab, shelf = ofDatabase): Promise<RestoreStage> {
+  /** @param env lines for the `.env` beside the lab's own */
+  static async open(
+    lab: Lab,
+    { shelf = ofDatabase, env = [] }: { shelf?: Shelf; env?: string[] } = {},
+  ): Promise<RestoreStage> {
     const temporary = await mkdtemp(join(tmpdir(), 'hausmeister-restore-'))
-    await writeFile(join(temporary, '.env'), await readFile(lab.files.env, 'utf8'), { mode: 0o600 })
+    const own = await readFile(lab.files.env, 'utf8')
+    await writeFile(join(temporary, '.env'), [own, ...env, ''].join('\n'), { mode: 0o600 })
     return new RestoreStage(lab, temporary, shelf)
   }
 

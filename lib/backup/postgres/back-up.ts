@@ -68,6 +68,7 @@ export async function backUpDatabase(
         cluster,
         database,
         owner: look.owner,
+        owners: look.owners,
         source: { server: server.name, role, ...(behind === undefined ? {} : { behind }) },
         versions: { server: look.version, pgDump: programs.version },
         bytes: look.bytes,

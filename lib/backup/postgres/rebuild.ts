@@ -6,7 +6,13 @@ import type { Mark } from '../../postgres/mark.ts'
 import { ask } from '../../postgres/restore/check.ts'
 import { type RestoreProgram, restoreProgram } from '../../postgres/restore/programs.ts'
 import { restoreDump, RestoreError } from '../../postgres/restore/restore.ts'
-import { missingRoles, rolesIn } from '../../postgres/restore/roles.ts'
+import {
+  missingRoles,
+  type Ourselves,
+  readOurselves,
+  rolesIn,
+  strangers,
+} from '../../postgres/restore/roles.ts'
 import { checkRoom } from '../../postgres/restore/room.ts'
 import { createScratch, type Shape } from '../../postgres/restore/scratch.ts'
 import { PostgresError } from '../../postgres/server.ts'
@@ -36,6 +42,9 @@ export interface Readiness {
   program: RestoreProgram
   /** Roles of the server that was dumped which this one does not have. */
   missing: string[]
+  /** The role that we come as, and those of the dump's owners in whose place it cannot act. */
+  ourselves: Ourselves
+  strangers: string[]
   dump: Part
 }
 
@@ -57,7 +66,13 @@ export async function readyToRebuild(session: Session<unknown>, work: Rebuilding
         throw await blame(work, globals, error)
       })
     : ''
-  return { program, missing: await missingRoles(server, rolesIn(text)), dump }
+  return {
+    program,
+    missing: await missingRoles(server, rolesIn(text)),
+    ourselves: await readOurselves(server),
+    strangers: await strangers(server, version, [manifest.owner, ...(manifest.owners ?? [])]),
+    dump,
+  }
 }
 
 /**
@@ -68,7 +83,7 @@ export async function readyToRebuild(session: Session<unknown>, work: Rebuilding
 export async function rebuild(
   session: Session<unknown>,
   work: Rebuilding,
-  { program, missing, dump }: Readiness,
+  { program, missing, ourselves, strangers: others, dump }: Readiness,
   { name, shape, mark, roles }: { name: string; shape: Shape; mark: Mark; roles: boolean },
 ): Promise<number> {
   const { store, backup, manifest, identity, primary } = work
@@ -90,8 +105,12 @@ export async function rebuild(
       throw await blame(work, dump, asBad(error))
     }
   })
-  if (!roles && missing.length > 0) {
-    session.note(`without owners and grants: ${server.name} does not have ${missing.join(', ')}`)
+  if (!roles) {
+    const why =
+      missing.length > 0
+        ? `${server.name} does not have ${missing.join(', ')}`
+        : `${ourselves.name} on ${server.name} cannot act as ${others.join(', ')}`
+    session.note(`without owners and grants: ${why}`)
   }
   return Math.round(performance.now() - start)
 }

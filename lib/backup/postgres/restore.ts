@@ -15,7 +15,7 @@ import { scratchName, shapeOf } from '../../postgres/restore/scratch.ts'
 import { transaction } from '../../postgres/server.ts'
 import { applySettings, readSettings } from '../../postgres/settings.ts'
 import { size } from '../../postgres/size.ts'
-import { sql } from '../../postgres/sql.ts'
+import { identifier, sql } from '../../postgres/sql.ts'
 import type { DatabaseTarget } from '../../postgres/target.ts'
 import { TaskError } from '../../task/errors.ts'
 import type { Session } from '../../task/session.ts'
@@ -26,7 +26,14 @@ import { describeRestored, restoredData } from '../restored.ts'
 import { type DatabaseSubject, nameOf } from '../subject.ts'
 import { checksOf, identityOf, localeOf, stepIntoStore } from '../target.ts'
 import { approve, condemn, judge } from '../verdict.ts'
-import { describeExamined, examine, readyToRebuild, rebuild, type Rebuilding } from './rebuild.ts'
+import {
+  describeExamined,
+  examine,
+  type Readiness,
+  readyToRebuild,
+  rebuild,
+  type Rebuilding,
+} from './rebuild.ts'
 
 /** How long a machine may take to come back before the old database is given up on. Milliseconds. */
 const patience = 60_000
@@ -77,6 +84,7 @@ async function restore(
         next: session.command('pg-setup', ['--cluster', cluster]),
       })
     }
+    if (ready.strangers.length > 0) throw notOurs(server.name, ready)
     step.detail = `pg_restore ${ready.program.version}, ${size(manifest.bytes)} to restore`
     const like = shapeOf(all, name, owner, localeOf(estate, cluster))
     const connected = there ? await readSessions(server, name) : []
@@ -105,7 +113,7 @@ async function restore(
   await dropLeftovers(session, server, name, 'restore')
   if (ready.missing.length > 0) {
     await session.step(`Create roles that nobody can log in as: ${ready.missing.join(', ')}`, () =>
-      createSilentRoles(server, ready.missing),
+      createSilentRoles(server, ready.missing, ready.ourselves),
     )
     session.warn(
       `${ready.missing.join(', ')} had to be made, without password and settings: those are in globals.age of the backup`,
@@ -156,6 +164,15 @@ async function restore(
   if (session.dryRun) return
   session.show('backup-restored', restoredData(work, report), describeRestored(work, report))
   if (there) session.note(`put the old one back: ${undoing}`)
+}
+
+function notOurs(server: string, { ourselves: { name }, strangers }: Readiness): TaskError {
+  return new TaskError(
+    `${name} on ${server} cannot act as ${strangers.join(', ')}, who is to own something of what is restored`,
+    {
+      next: `as a role that may: GRANT ${strangers.map((role) => identifier(role).text).join(', ')} TO ${identifier(name).text}`,
+    },
+  )
 }
 
 async function chooseBackup(

@@ -1,7 +1,6 @@
 import { readDatabases } from '../../postgres/catalog.ts'
 import { findPrimary } from '../../postgres/cluster.ts'
 import { dropLeftovers, insistOnDrop } from '../../postgres/restore/drop.ts'
-import { currentRole } from '../../postgres/restore/roles.ts'
 import { scratchName, shapeOf } from '../../postgres/restore/scratch.ts'
 import { size } from '../../postgres/size.ts'
 import type { Store } from '../../s3/store.ts'
@@ -52,7 +51,8 @@ export async function verifyDatabase(
       async (step) => {
         const found = await readyToRebuild(session, work).catch((error: unknown) => judge(work, 0, error))
         const all = await readDatabases(server)
-        const owner = found.missing.includes(manifest.owner) ? await currentRole(server) : manifest.owner
+        const isOwnerThere = ![...found.missing, ...found.strangers].includes(manifest.owner)
+        const owner = isOwnerThere ? manifest.owner : found.ourselves.name
         const like = shapeOf(all, database, owner, localeOf(estate, cluster))
         step.detail = `pg_restore ${found.program.version}, ${size(manifest.bytes)} to restore`
         return {
@@ -68,7 +68,7 @@ export async function verifyDatabase(
       { name: scratch, on: server.name, drop },
       async () => {
         const start = performance.now()
-        const roles = ready.missing.length === 0
+        const roles = ready.missing.length === 0 && ready.strangers.length === 0
         const ms = await rebuild(session, work, ready, {
           name: scratch,
           shape,

@@ -4,11 +4,14 @@ import { TaskError } from '../../task/errors.ts'
 import { readDatabases } from '../catalog.ts'
 import type { Server } from '../server.ts'
 import { sql } from '../sql.ts'
+import { readOwners } from './owners.ts'
 import { qualifiedName, readTables } from './tables.ts'
 
 /** A database that can be dumped. */
 export interface DatabaseLook {
   owner: string
+  /** Who owns something in it. */
+  owners: string[]
   /** On the server, with its indexes. */
   bytes: number
   /** Of the server: `17.6`. */
@@ -47,5 +50,5 @@ export async function lookAtDatabase(server: Server, database: string): Promise<
         has_table_privilege('pg_catalog.pg_authid', 'select') as "readsPasswords"`,
   )
   if (!rights) throw new Error('a select without FROM gives one row')
-  return { owner: facts.owner, bytes: facts.bytes, ...rights }
+  return { owner: facts.owner, owners: await readOwners(server, database), bytes: facts.bytes, ...rights }
 }

@@ -57,13 +57,19 @@ describe('a database like the old one', () => {
   test('from template1, where a site may keep extensions', async () => {
     expect(
       await creation(usual, { ...usual, name: 'template1', owner: 'postgres', connectionLimit: -1 }),
-    ).toBe(
-      'create database "shop" with owner "shop_app" template template1 tablespace "pg_default" connection limit 40',
-    )
+    ).toBe('create database "shop" with owner "shop_app" template template1 connection limit 40')
+  })
+
+  test('in its tablespace, which is named only where it is not that of the template', async () => {
+    const fast = { ...usual, tablespace: 'fast' }
+    const start = 'create database "shop" with owner "shop_app" template template1'
+    expect(await creation(fast, usual)).toBe(`${start} tablespace "fast" connection limit 40`)
+    expect(await creation(fast, fast)).toBe(`${start} connection limit 40`)
+    expect(await creation(usual, fast)).toBe(`${start} tablespace "pg_default" connection limit 40`)
   })
 
   const start = 'create database "shop" with owner "shop_app" template template0'
-  const end = ' tablespace "pg_default" connection limit 40'
+  const end = ' connection limit 40'
 
   test.each<[string, Partial<DatabaseFacts>, string]>([
     [

@@ -19,7 +19,7 @@ export const closeAndRename = [
   'pg-1: commit',
 ]
 export const create = [
-  'pg-1: create database "shop" with owner "shop_app" template template1 tablespace "pg_default" connection limit 40',
+  'pg-1: create database "shop" with owner "shop_app" template template1 connection limit 40',
   'pg-1: begin',
   `pg-1: comment on database "shop" is 'our shop ${mark}]'`,
   'pg-1: commit',
@@ -27,7 +27,7 @@ export const create = [
 export const shadow = [
   'pg-1: drop database "shop_shadow" with (force)',
   'pg-1: create database "shop_shadow" with owner "shop_app" template template0 encoding \'UTF8\' ' +
-    "lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8' locale_provider libc tablespace \"pg_default\" connection limit -1",
+    "lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8' locale_provider libc connection limit -1",
   'pg-1: comment on database "shop_shadow" is \'\'',
 ]
 export const fill = ['vm-app (shop): npm run migrate', 'vm-app (shop): npm run seed']

@@ -115,6 +115,10 @@ test('who cannot dump says what is missing', async () => {
     message: expect.stringContaining('db has pg_dump 15.14, 17.6, 17.6, and db is PostgreSQL 18'),
     next: 'as root on db: apt-get install postgresql-client-18',
   })
+  expect(await rejection(programsFor(await stage(url), 'far', 'far', 18))).toMatchObject({
+    message: expect.stringMatching(/^desk has pg_dump .*, and far is PostgreSQL 18: pg_dump refuses/),
+    next: 'as root on desk: apt-get install postgresql-client-18',
+  })
   expect(await rejection(programsFor(await stage(url), 'alone', 'alone', 17))).toMatchObject({
     message: expect.stringContaining('alone is known by its URL alone'),
     next: expect.stringContaining('postgres.alone.via'),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
-import { rolesIn } from '../../../../lib/postgres/restore/roles.ts'
+import { createSilentRoles, rolesIn } from '../../../../lib/postgres/restore/roles.ts'
+import { FakePostgres, FakeServer } from '../fake-postgres.ts'
 
 test('the roles of pg_dumpall, however they are called', () => {
   const globals = [
@@ -14,4 +15,17 @@ test('the roles of pg_dumpall, however they are called', () => {
   ].join('\n')
   expect(rolesIn(globals)).toEqual(['postgres', 'ww_app', 'Odd "Name";x'])
   expect(rolesIn('')).toEqual([])
+})
+
+async function made(isSuperuser: boolean): Promise<string[]> {
+  const server = new FakeServer(new FakePostgres())
+  const sent: string[] = []
+  server.change = async (statements) => void sent.push(...statements.map(({ text }) => text))
+  await createSilentRoles(server, ['reader'], { name: 'admin', isSuperuser })
+  return sent
+}
+
+test('who is no superuser becomes a member of the roles that it makes, to give tables to them', async () => {
+  expect(await made(true)).toEqual(['create role "reader" nologin'])
+  expect(await made(false)).toEqual(['create role "reader" nologin', 'grant "reader" to "admin"'])
 })

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 
 import type { Estate } from '../inventory/estate.ts'
 import type { SecretRef } from '../inventory/secrets.ts'
@@ -31,6 +31,13 @@ export class Hosts {
   async get(name: string): Promise<Host> {
     const access = await this.#access(name)
     return new Host(access, this.#run, access.machine.loginUser)
+  }
+
+  /** A TCP connection, opened on a machine of the estate, or with `undefined` on this computer. */
+  async dial(from: string | undefined, address: string, port: number): Promise<Duplex> {
+    if (from !== undefined) return (await this.get(from)).dial(address, port)
+    const { LocalMachine } = await import('./local.ts')
+    return new LocalMachine('this computer').dial(address, port)
   }
 
   /** Ends all connections in good order. */

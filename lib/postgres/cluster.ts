@@ -57,7 +57,7 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
       version: role.version,
       silent: [],
       endpoints: [],
-      dialFrom: (host) => dialFrom(reaching, host ?? cluster.via, url.hostname, Number(url.port || 5432)),
+      dialFrom: (host) => hosts.dial(host ?? cluster.via, url.hostname, Number(url.port || 5432)),
     }
   }
   if ('container' in cluster) return containedPrimary(reaching, cluster.container)
@@ -93,7 +93,7 @@ export async function findPrimary(reaching: Reaching, clusterName: string): Prom
         host === undefined
           ? estate.addressOf(primary.server.name)
           : estate.addressBetween(host, primary.server.name)
-      return dialFrom(reaching, host, address, cluster.port)
+      return reaching.hosts.dial(host, address, cluster.port)
     },
   }
 }
@@ -143,7 +143,7 @@ export function membersOf(reaching: Reaching, clusterName: string): Member[] {
 }
 
 function managedServer(reaching: Reaching, name: string, { url, via }: ManagedCluster): Server {
-  const dial = (address: string, port: number) => dialFrom(reaching, via, address, port)
+  const dial = (address: string, port: number) => reaching.hosts.dial(via, address, port)
   return new DriverServer(name, new URL(reaching.estate.secret(url)), dial, reaching.run)
 }
 
@@ -174,17 +174,6 @@ async function readRole(server: Server): Promise<z.infer<typeof Role>> {
   )
   if (!role) throw new PostgresError(server.name, 'gave no answer')
   return role
-}
-
-async function dialFrom(
-  { hosts }: Reaching,
-  host: string | undefined,
-  address: string,
-  port: number,
-): Promise<Duplex> {
-  if (host !== undefined) return (await hosts.get(host)).dial(address, port)
-  const { LocalMachine } = await import('../host/local.ts')
-  return new LocalMachine('this computer').dial(address, port)
 }
 
 function standby(names: string[], failures: unknown[]): TaskError {

@@ -7,6 +7,7 @@ import type {
   Inventory,
   NetworkEntry,
   PostgresCluster,
+  ProxmoxCluster,
 } from './inventory.ts'
 import { suggestion } from './nearest.ts'
 import { type SecretRef, secretName, secretRefs, type Secrets } from './secrets.ts'
@@ -34,6 +35,7 @@ export class Estate {
   readonly postgres: Readonly<Record<string, PostgresCluster>>
   readonly apps: Readonly<Record<string, App>>
   readonly backup: BackupEntry | undefined
+  readonly proxmox: Readonly<Record<string, ProxmoxCluster>>
   /** The `.env` beside the inventory, whether or not there is one. */
   readonly secretsFile: string
   /** What the operator should hear once a run, each with what to do about it. */
@@ -49,6 +51,7 @@ export class Estate {
     this.postgres = inventory.postgres
     this.apps = inventory.apps
     this.backup = inventory.backup
+    this.proxmox = inventory.proxmox
     this.secretsFile = secrets.file
     this.warnings = secrets.warnings
     this.#inventory = inventory

@@ -55,6 +55,23 @@ export const HttpUrl = Line.refine((text) => /^https?:\/\/./.test(text) && URL.c
   error: 'is not a URL that starts with http:// or https://',
 })
 
+/** Of an API and no more: what is asked there is added to it. */
+export const HttpsUrl = Line.refine((text) => /^https:\/\/[^/?#@]+\/?$/.test(text) && URL.canParse(text), {
+  error: 'is not a URL such as https://192.0.2.10:8006, without path and user',
+})
+
+/** SHA-256 of a certificate, as Proxmox shows it; its API writes small letters, openssl capitals. */
+export const Fingerprint = Line.regex(/^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$/, {
+  error: 'is no SHA-256 fingerprint: 32 pairs of hexadecimal digits with ":" between them',
+})
+
+/** Of a datastore: https://pbs.proxmox.com/docs/backup-client.html has up to seven levels. */
+export const PbsNamespace = z
+  .string()
+  .regex(/^$|^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*){0,6}$/, {
+    error: 'is no namespace such as pve or site/pve',
+  })
+
 /** When something runs by itself. */
 export const TimeOfWeek = Line.regex(
   /^((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01]\d|2[0-3]):[0-5]\d$/,

@@ -7,10 +7,13 @@ import {
   BucketName,
   Cidr,
   ContainerName,
+  Fingerprint,
   HttpUrl,
+  HttpsUrl,
   Identifier,
   Line,
   Name,
+  PbsNamespace,
   Port,
   TimeOfWeek,
 } from './fields.ts'
@@ -316,6 +319,54 @@ export const BackupEntry = z.strictObject({
 })
 export type BackupEntry = z.infer<typeof BackupEntry>
 
+const apiContent = {
+  url: HttpsUrl,
+  fingerprint: Fingerprint.optional().describe(
+    "SHA-256 of its certificate, as Proxmox shows it. Without it the certificate must be from an authority that this computer trusts, and for the URL's name.",
+  ),
+}
+
+export const ProxmoxNode = z.strictObject(apiContent)
+export type ProxmoxNode = z.infer<typeof ProxmoxNode>
+
+export const ProxmoxBackup = z.strictObject({
+  ...apiContent,
+  token: SecretRef.describe('user@realm!name=secret of an API token of the backup server, as env:NAME.'),
+  via: Name.optional().describe('The host through which the backup server is reached by a tunnel.'),
+  datastore: Line.describe(
+    'As the backup server calls it, which need not be what Proxmox VE calls the storage.',
+  ),
+  namespace: PbsNamespace.default('').describe('Of the datastore. Default: its root.'),
+  staleAfterHours: z
+    .number()
+    .positive('must be more than 0')
+    .default(26)
+    .describe('How old the newest backup of a guest may be. Default: a day, and time for the next one.'),
+  unverifiedAfterDays: z
+    .number()
+    .positive('must be more than 0')
+    .default(8)
+    .describe('How old the newest verified backup of a guest may be. Default: a week and a day.'),
+  exempt: z
+    .array(Line)
+    .default([])
+    .describe('Guests that need no backup, by name or VMID; the backup server itself may be one.'),
+})
+export type ProxmoxBackup = z.infer<typeof ProxmoxBackup>
+
+export const ProxmoxCluster = z.strictObject({
+  nodes: z
+    .record(Name, ProxmoxNode)
+    .refine((nodes) => Object.keys(nodes).length > 0, 'a cluster needs at least one node')
+    .describe(
+      'Hosts marked "proxmox" with the URL of their API, as https://192.0.2.10:8006; the first that answers is asked.',
+    ),
+  token: SecretRef.describe('user@realm!name=secret of an API token, as env:NAME.'),
+  via: Name.optional().describe('The host through which the nodes are reached by a tunnel.'),
+  backup: ProxmoxBackup.optional().describe('The Proxmox Backup Server that its guests are backed up to.'),
+})
+export type ProxmoxCluster = z.infer<typeof ProxmoxCluster>
+
 /** What the estate is. One file, no secrets in it; every task reads the same statement of fact. */
 export const Inventory = z.strictObject({
   $schema: z.string().optional().describe('For editors: ./inventory.schema.json'),
@@ -328,5 +379,9 @@ export const Inventory = z.strictObject({
   postgres: z.record(Name, PostgresCluster).default({}).describe('PostgreSQL clusters by name.'),
   apps: z.record(Name, App).default({}),
   backup: BackupEntry.optional().describe('What is backed up, where to, and how long it is kept.'),
+  proxmox: z
+    .record(Name, ProxmoxCluster)
+    .default({})
+    .describe('Proxmox VE clusters, or single nodes, by name.'),
 })
 export type Inventory = z.infer<typeof Inventory>

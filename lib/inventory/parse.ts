@@ -2,6 +2,7 @@ import { appFindings } from './checks/apps.ts'
 import { backupFindings } from './checks/backup.ts'
 import { hostFindings } from './checks/hosts.ts'
 import { postgresFindings } from './checks/postgres.ts'
+import { proxmoxFindings } from './checks/proxmox.ts'
 import { textFindings } from './checks/text.ts'
 import { Cursor } from './cursor.ts'
 import { InventoryError } from './errors.ts'
@@ -31,6 +32,7 @@ export async function parseInventory(text: string, file: string): Promise<Invent
     ...postgresFindings(root),
     ...appFindings(root),
     ...backupFindings(root),
+    ...proxmoxFindings(root),
   ]
   const repeated = hasDuplicateKeys(text, parsed.value)
   if (result.success && findings.length === 0 && !repeated) return result.data

@@ -85,6 +85,29 @@ export function sample() {
         prune: '05:30',
       },
     },
+    proxmox: {
+      home: {
+        nodes: {
+          pve: {
+            url: 'https://192.0.2.1:8006',
+            fingerprint: Array.from({ length: 32 }, () => '0A').join(':'),
+          },
+        },
+        token: 'env:PVE_TOKEN',
+        via: 'db',
+        backup: {
+          url: 'https://192.0.2.20:8007',
+          fingerprint: Array.from({ length: 32 }, () => 'b1').join(':'),
+          token: 'env:PBS_TOKEN',
+          via: 'web',
+          datastore: 'tank',
+          namespace: 'site/home',
+          staleAfterHours: 26,
+          unverifiedAfterDays: 8,
+          exempt: ['pbs'],
+        },
+      },
+    },
     apps: {
       shop: {
         environment: 'development',

@@ -1,6 +1,6 @@
 /**
- * Takes away what backup-up has put on a machine: nothing is backed up by itself any more. Backups stay.
- * With --destroy-data all backups of this estate are deleted too, after a question. Safe to run again.
+ * Takes away what backup-up has put on machines: nothing is backed up by itself any more, and a store of our own does
+ * not run. Backups stay. With --destroy-data all backups of this estate are deleted too, after a question. Safe to run again.
  *
  *   npx tsx tasks/backup-down.ts --dry-run
  *   npx tsx tasks/backup-down.ts
@@ -11,9 +11,13 @@ import { z } from 'zod'
 import { describeBackups, destroyBackups, destroyProblems, proveDestroyed } from '../lib/backup/destroy.ts'
 import { estatePrefix } from '../lib/backup/layout.ts'
 import { jobNames, lockSchedule, stationOf, stationReach } from '../lib/backup/schedule.ts'
-import { backupOf, openStore, storeSecrets } from '../lib/backup/target.ts'
+import { backupOf, openStore, serverReach, storeSecrets } from '../lib/backup/target.ts'
 import type { BackupSchedule } from '../lib/inventory/inventory.ts'
+import { destroyData, removeServer } from '../lib/rustfs/down.ts'
+import { type Server, serverOf } from '../lib/rustfs/server.ts'
+import type { Store } from '../lib/s3/store.ts'
 import { schedulerOf } from '../lib/schedule/scheduler.ts'
+import type { Proof } from '../lib/task/confirm.ts'
 import { TaskError } from '../lib/task/errors.ts'
 import { exitCode } from '../lib/task/exit-code.ts'
 import type { Session } from '../lib/task/session.ts'
@@ -30,10 +34,11 @@ type Flags = z.output<typeof flags>
 
 export const task = defineTask({
   name: 'backup-down',
-  summary: 'Take the schedule of the backups away; the backups stay',
+  summary: 'Take the schedule of the backups away, and a store of our own; the backups stay',
   details:
-    'Removes the timers, or the lines in the crontab, that backup-up has made. A backup that is at work comes to its ' +
-    'end. --destroy-data deletes all backups of the estate, and nothing else in the bucket. Safe to run again.',
+    'Removes the timers, or the lines in the crontab, that backup-up has made, and the container of the store that it ' +
+    'has started. A backup that is at work comes to its end. --destroy-data deletes all backups of the estate, and ' +
+    'nothing else in the bucket. Safe to run again.',
   examples: [
     'npx tsx tasks/backup-down.ts --dry-run',
     'npx tsx tasks/backup-down.ts',
@@ -45,14 +50,21 @@ export const task = defineTask({
     return {
       problems: destroyProblems(estate, given),
       secrets: given.destroyData ? storeSecrets(backup) : [],
-      reach: stationReach(backup.schedule),
+      reach: [...stationReach(backup.schedule), ...serverReach(backup)],
     }
   },
   async run(session) {
-    const { schedule } = backupOf(session.estate)
+    const { estate, hosts } = session
+    const { schedule, store } = backupOf(estate)
+    const server = store.server && (await serverOf(hosts, estate, store, store.server))
+    if (server) {
+      await session.lock(`store/${estate.name}`, (holder) => server.host.lock(`store/${estate.name}`, holder))
+    }
     if (schedule) await removeSchedule(session, schedule)
     else session.note('the inventory has no backup.schedule, so there is none to take away')
-    if (session.flags.destroyData) await destroyData(session)
+    const proof = session.flags.destroyData ? await destroyInStore(session, server) : undefined
+    if (server) await removeServer(session, server)
+    if (server && proof) await destroyData(session, server, proof)
   },
 })
 
@@ -81,7 +93,11 @@ async function removeSchedule(session: Session<Flags>, schedule: BackupSchedule)
   session.note(`${atWork}; it comes to its end`)
 }
 
-async function destroyData(session: Session<Flags>): Promise<void> {
+/** @returns the operator's word, where it is for the store's own folder too */
+async function destroyInStore(
+  session: Session<Flags>,
+  server: Server | undefined,
+): Promise<Proof | undefined> {
   const { estate, dryRun } = session
   const store = await openStore(session)
   const prefix = estatePrefix(estate.name)
@@ -95,18 +111,34 @@ async function destroyData(session: Session<Flags>): Promise<void> {
   })
   if (isEmpty) {
     session.note(`${store.name} has nothing of ${estate.name}`)
-    return
-  }
-  session.note(['these backups will be gone:', ...describeBackups(estate.name, objects)].join('\n'))
+    if (!server) return undefined
+  } else session.note(['these backups will be gone:', ...describeBackups(estate.name, objects)].join('\n'))
   const proof = await session.confirm(
     estate.name,
     `This deletes every backup of ${estate.name} in ${store.name}, for good.`,
   )
-  await session.step(
-    `Delete what is below ${prefix}`,
-    () => destroyBackups(store, estate.name, proof, dryRun),
-    () => proveDestroyed(store, estate.name),
-  )
+  if (!isEmpty) {
+    await session.step(
+      `Delete what is below ${prefix}`,
+      () => destroyBackups(store, estate.name, proof, dryRun),
+      () => proveDestroyed(store, estate.name),
+    )
+  }
+  return server && !(await hasOthers(session, store)) ? proof : undefined
+}
+
+/** Other estates may have theirs in a store of ours. */
+async function hasOthers(session: Session<Flags>, store: Store): Promise<boolean> {
+  const prefix = estatePrefix(session.estate.name)
+  const buckets = (await store.buckets()).filter((name) => name !== store.entry.bucket)
+  const objects = (await store.list('')).filter(({ key }) => !key.startsWith(prefix))
+  const others = [
+    ...buckets.map((name) => `the bucket ${name}`),
+    ...objects.slice(0, 1).map(({ key }) => key),
+  ]
+  if (others.length === 0) return false
+  session.warn(`the store also has ${others.join(', ')}: its data folder stays`)
+  return true
 }
 
 await runIfMain(import.meta, task)

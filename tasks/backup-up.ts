@@ -1,6 +1,7 @@
 /**
  * Makes the store ready for backups, proves it by writing and reading, and has backup, verify and prune run by
- * themselves on a machine: by systemd timers, else by its crontab. Safe to run again.
+ * themselves on a machine: by systemd timers, else by its crontab. Where the inventory has backup.store.server, starts
+ * the store first: RustFS in a container, with keys that are made for it. Safe to run again.
  *
  *   npx tsx tasks/backup-up.ts --dry-run
  *   npx tsx tasks/backup-up.ts
@@ -17,8 +18,12 @@ import {
   stationOf,
   stationReach,
 } from '../lib/backup/schedule.ts'
-import { backupOf, storeSecrets } from '../lib/backup/target.ts'
+import { backupOf, serverReach, storeSecrets } from '../lib/backup/target.ts'
+import type { Estate } from '../lib/inventory/estate.ts'
 import type { BackupSchedule } from '../lib/inventory/inventory.ts'
+import { secretName } from '../lib/inventory/secrets.ts'
+import { serverOf } from '../lib/rustfs/server.ts'
+import { bringServer } from '../lib/rustfs/up.ts'
 import { probe } from '../lib/s3/probe.ts'
 import { Store } from '../lib/s3/store.ts'
 import { type Checkout, tryTask } from '../lib/schedule/checkout.ts'
@@ -35,14 +40,20 @@ export const task = defineTask({
   name: 'backup-up',
   summary: 'Make the store ready, and have backups run by themselves',
   details:
-    'Makes the bucket when there is none, and proves that objects can be written, listed, read and deleted. Where the ' +
+    'Starts the store where the inventory has backup.store.server, and makes its keys. Makes the bucket when there is ' +
+    'none, and proves that objects can be written, listed, read and deleted. Where the ' +
     'inventory has backup.schedule, tries backup-now on that machine, and installs timers for backup-now, ' +
     'backup-verify and backup-prune. Safe to run again.',
   examples: ['npx tsx tasks/backup-up.ts --dry-run', 'npx tsx tasks/backup-up.ts'],
   flags,
   preflight: ({ estate }) => {
     const backup = backupOf(estate)
-    return { problems: [], secrets: storeSecrets(backup), reach: stationReach(backup.schedule) }
+    return {
+      problems: [],
+      // Those of a store of our own are made.
+      secrets: backup.store.server ? [] : storeSecrets(backup),
+      reach: [...stationReach(backup.schedule), ...serverReach(backup)],
+    }
   },
   async run(session) {
     const { estate } = session
@@ -72,7 +83,10 @@ export const task = defineTask({
 })
 
 async function bringStore(session: Session<Flags>): Promise<void> {
-  const { estate, run } = session
+  const estate = await bringOwnServer(session)
+  // In a dry run, as long as there is no store.
+  if (!estate) return
+  const { run } = session
   const { store: entry } = backupOf(estate)
   const store = new Store(estate, entry, run)
   const isThere = await session.step(`Look for the bucket ${entry.bucket}`, () => store.hasBucket())
@@ -92,6 +106,24 @@ async function bringStore(session: Session<Flags>): Promise<void> {
     const untold = new Store(estate, entry, { ...run, onChange: () => {} })
     return probe(untold, `${estatePrefix(estate.name)}probe-${randomBytes(6).toString('hex')}`)
   })
+}
+
+/** @returns the estate with the keys of the store; undefined: there is no store yet that a dry run could look at */
+async function bringOwnServer(session: Session<Flags>): Promise<Estate | undefined> {
+  const { estate, hosts } = session
+  const { store, schedule } = backupOf(estate)
+  if (!store.server) return estate
+  const server = await serverOf(hosts, estate, store, store.server)
+  await session.lock(`store/${estate.name}`, (holder) => server.host.lock(`store/${estate.name}`, holder))
+  const isNew = estate.missingSecrets(storeSecrets(backupOf(estate))).length > 0
+  const up = await bringServer(session, store, server)
+  if (isNew && schedule && !session.dryRun) {
+    const names = [store.accessKey, store.secretKey].map((ref) => secretName(ref)).join(' and ')
+    session.note(
+      `copy ${names} from ${estate.secretsFile} into ${schedule.directory}/.env on ${schedule.host}, then run this again`,
+    )
+  }
+  return up
 }
 
 async function bringVersioning(session: Session<Flags>, store: Store): Promise<void> {

@@ -6,6 +6,7 @@ import { Store } from '../s3/store.ts'
 import { fromProblems, TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import type { Session } from '../task/session.ts'
+import type { Reach } from '../task/task.ts'
 import { recipientProblem } from './seal.ts'
 import { isNamed, nameOf, type Subject, subjectsOf } from './subject.ts'
 
@@ -17,6 +18,11 @@ export function backupOf(estate: Estate): BackupEntry {
 
 export function storeSecrets({ store }: BackupEntry): SecretRef[] {
   return [store.accessKey, store.secretKey]
+}
+
+/** The machine of a store of our own, on which root is needed. */
+export function serverReach({ store: { server } }: BackupEntry): Reach[][] {
+  return server ? [[{ host: server.host, as: 'root' }]] : []
 }
 
 /** What reading backups takes, beside the store: the key that opens them. */

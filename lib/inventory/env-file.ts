@@ -40,10 +40,12 @@ export function withVariables(text: string, changes: EnvChanges): string {
 }
 
 /**
- * Rewrites a `.env` in one step, on the disk before it counts: it may hold the only copy of a password.
+ * Rewrites a `.env` in one step, on the disk before it counts: it may hold the only copy of a password. Where there is
+ * none it is made, for its owner alone.
  * @throws when the new text would not say what was asked for; the file is as it was then
  */
 export async function changeEnvFile(file: string, changes: EnvChanges): Promise<void> {
+  await (await open(file, 'a', 0o600)).close()
   // Where a link points to, or the link would be replaced.
   const path = await realpath(file)
   const text = withVariables(await readFile(path, 'utf8'), changes)

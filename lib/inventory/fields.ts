@@ -36,6 +36,21 @@ export const AbsolutePath = Line.regex(/^(\/|~\/)/, {
   error: 'a path on the machine starts with "/" or "~/"',
 })
 
+/** It stands in a compose file, a unit and as a mount, where other characters would mean something. */
+export const ServerFolder = Line.regex(/^(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$/, {
+  error: 'is no full path of letters, digits, "_", "." and "-", such as /srv/backup-store',
+})
+
+/** A name alone would be another image tomorrow. */
+export const PinnedImage = Line.regex(
+  /^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$/,
+  {
+    error: 'is no image with a tag, such as docker.io/rustfs/rustfs:1.0.0-rc.3',
+  },
+).refine((image) => !image.endsWith(':latest'), {
+  error: 'names no version: "latest" is another one tomorrow',
+})
+
 export const Address = z
   .string()
   .refine((text) => isIP(text) !== 0, { error: 'is not an IP address such as 192.0.2.10 or 2001:db8::10' })

@@ -14,7 +14,9 @@ import {
   Line,
   Name,
   PbsNamespace,
+  PinnedImage,
   Port,
+  ServerFolder,
   TimeOfWeek,
 } from './fields.ts'
 import { SecretRef } from './secrets.ts'
@@ -242,6 +244,17 @@ export type CommandApp = z.infer<typeof CommandApp>
 export const App = z.discriminatedUnion('runtime', [ComposeApp, PodmanApp, Pm2App, CommandApp])
 export type App = z.infer<typeof App>
 
+/** https://github.com/rustfs/rustfs/releases: none but candidates so far. */
+const rustfsImage = 'docker.io/rustfs/rustfs:1.0.0-rc.3'
+
+export const StoreServer = z.strictObject({
+  host: Name.describe('The machine on which backup-up starts RustFS.'),
+  runtime: z.enum(['compose', 'podman']).describe('docker compose, or podman with a unit of systemd.'),
+  directory: ServerFolder.describe('Folder there: what starts the store, and below data/ what it holds.'),
+  image: PinnedImage.default(rustfsImage),
+})
+export type StoreServer = z.infer<typeof StoreServer>
+
 export const StoreEntry = z.strictObject({
   endpoint: HttpUrl.describe('Of an S3-compatible store, as http://10.10.10.20:9000.'),
   region: Line.default('us-east-1').describe('As the store calls it; stores that are not AWS take any.'),
@@ -252,6 +265,9 @@ export const StoreEntry = z.strictObject({
     .boolean()
     .optional()
     .describe('true: the bucket keeps what is overwritten or deleted as old versions.'),
+  server: StoreServer.optional().describe(
+    'backup-up starts a store of our own there. Without it there is one at the endpoint already.',
+  ),
 })
 export type StoreEntry = z.infer<typeof StoreEntry>
 

@@ -55,17 +55,21 @@ export async function readSecrets(file: string, env: NodeJS.ProcessEnv): Promise
   return {
     file,
     value: (name) => filled(env[name]) ?? filled(Object.hasOwn(values, name) ? values[name] : undefined),
-    warnings: content === undefined ? [] : await openFile(file),
+    warnings: content === undefined ? [] : [(await openToOthers(file)) ?? []].flat(),
   }
 }
 
-/** Windows has no such mode bits: there the folder's permissions decide. */
-async function openFile(file: string): Promise<string[]> {
-  if (process.platform === 'win32') return []
-  const mode = (await stat(file)).mode & 0o777
-  if ((mode & 0o077) === 0) return []
+/**
+ * What to do about a file that others on this computer can open; undefined: they cannot, or there is none. Windows has
+ * no such mode bits: there the folder's permissions decide.
+ */
+export async function openToOthers(file: string): Promise<string | undefined> {
+  if (process.platform === 'win32') return undefined
+  const found = await stat(file).catch(() => undefined)
+  const mode = (found?.mode ?? 0) & 0o777
+  if ((mode & 0o077) === 0) return undefined
   const octal = mode.toString(8).padStart(3, '0')
-  return [`others on this machine can open ${file} (mode ${octal}); run: chmod 600 ${quoted(file)}`]
+  return `others on this machine can open ${file} (mode ${octal}); run: chmod 600 ${quoted(file)}`
 }
 
 function quoted(file: string): string {

@@ -112,6 +112,15 @@ export class Store {
     )
   }
 
+  /** Names of all buckets that our key sees. */
+  async buckets(): Promise<string[]> {
+    const { ListBucketsCommand } = await import('@aws-sdk/client-s3')
+    return this.#ask(async (client) => {
+      const { Buckets = [] } = await client.send(new ListBucketsCommand({}), this.#cancelled())
+      return Buckets.flatMap(({ Name }) => Name ?? [])
+    })
+  }
+
   /** Objects whose key begins with `prefix`, in the order of their keys. */
   async list(prefix: string): Promise<StoredObject[]> {
     const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')

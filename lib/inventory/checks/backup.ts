@@ -1,3 +1,6 @@
+import { isIP } from 'node:net'
+
+import { canonicalAddress } from '../addresses.ts'
 import type { Cursor } from '../cursor.ts'
 import type { Finding } from '../finding.ts'
 import { suggestion } from '../nearest.ts'
@@ -11,8 +14,37 @@ export function* backupFindings(root: Cursor): Generator<Finding> {
   }
   yield* reference(backup.get('schedule').get('host'), 'host', root.get('hosts'))
   yield* reference(backup.get('scratch'), 'cluster under "postgres"', root.get('postgres'))
+  yield* serverFindings(backup.get('store'), root.get('hosts'))
   for (const entry of backup.get('databases').items()) yield* databaseFindings(entry, entry.text, root)
   for (const [name, checks] of backup.get('checks').members()) yield* databaseFindings(checks, name, root)
+}
+
+/** A store of our own listens on the address of its endpoint, in plain HTTP. */
+function* serverFindings(store: Cursor, hosts: Cursor): Generator<Finding> {
+  const server = store.get('server')
+  const host = server.get('host')
+  yield* reference(host, 'host', hosts)
+  const endpoint = store.get('endpoint')
+  if (!server.exists || host.text === undefined || !URL.canParse(endpoint.text ?? '')) return
+  const { protocol, hostname, pathname, username } = new URL(endpoint.text ?? '')
+  if (protocol !== 'http:' || pathname !== '/' || username !== '') {
+    yield endpoint.problem('the store of backup.store.server is at http://ADDRESS:PORT, and speaks no TLS')
+    return
+  }
+  const address = hostname.replace(/^\[|\]$/g, '')
+  const entry = hosts.get(host.text)
+  const own = entry
+    .get('addresses')
+    .members()
+    .flatMap(([, { text }]) => text ?? [])
+  const isLoopback = entry.get('local').value === true && ['127.0.0.1', '::1'].includes(address)
+  const isOwn =
+    isIP(address) !== 0 && own.some((text) => canonicalAddress(text) === canonicalAddress(address))
+  if (isOwn || isLoopback || !hosts.has(host.text)) return
+  yield endpoint.problem(
+    `${hostname} is no address of "${host.text}", on which the store is to listen`,
+    own.length === 0 ? undefined : `Its addresses: ${own.join(', ')}`,
+  )
 }
 
 /** A name alone must be one database's; `cluster/name` always is. */

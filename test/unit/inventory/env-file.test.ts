@@ -36,6 +36,12 @@ describe('on the disk', () => {
     expect(await readdir(folder)).toEqual(['.env', 'real'])
   })
 
+  test('where there is none, one is made for its owner alone', async () => {
+    await changeEnvFile(file, { A: 'x' })
+    expect(await readFile(file, 'utf8')).toBe('A=x\n')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
   test('a line that belongs to a longer value is not taken for a variable', async () => {
     const text = 'KEY="first\nA=1\nlast"\n'
     await writeFile(file, text)

@@ -54,7 +54,7 @@ describe('looking up by name', () => {
     [
       'inherited name',
       () => estate().host('constructor'),
-      '/x/inventory.json has no host "constructor" | There are: pve, db, web, alone, unaddressed, desk',
+      '/x/inventory.json has no host "constructor" | There are: pve, db, web, alone, unaddressed, keep, desk',
     ],
   ])('an unknown %s', (_, ask, expected) => {
     expect(refusal(ask)).toBe(expected)

@@ -29,6 +29,7 @@ export function sample() {
       web: { addresses: { internal: '10.0.0.3', six: '2001:db8::3' }, guestOf: 'pve', vmid: 102 },
       alone: { addresses: { six: '2001:db8::4' } },
       unaddressed: {},
+      keep: { addresses: { lan: '192.0.2.9' } },
       desk: { local: true },
     },
     postgres: {
@@ -67,6 +68,7 @@ export function sample() {
         accessKey: 'env:STORE_KEY',
         secretKey: 'env:STORE_SECRET',
         versioning: true,
+        server: { host: 'keep', runtime: 'podman', directory: '/srv/store', image: 'rustfs:1.0' },
       },
       recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'],
       identity: 'env:IDENTITY',

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 
-import type { ListMultipartUploadsOutput, ListPartsOutput, S3Client } from '@aws-sdk/client-s3'
+import type { ListMultipartUploadsOutput, ListPartsOutput } from '@aws-sdk/client-s3'
 import { z } from 'zod'
 
 import { HostError } from '../host/errors.ts'
@@ -8,7 +8,8 @@ import type { Run } from '../host/events.ts'
 import { Limiter } from '../host/limiter.ts'
 import type { Estate } from '../inventory/estate.ts'
 import type { StoreEntry } from '../inventory/inventory.ts'
-import { clockError, statusOf, storeError } from './errors.ts'
+import { Client } from './client.ts'
+import { clockError, statusOf } from './errors.ts'
 
 /** S3 takes no smaller part, but for the last one. Bytes. */
 const smallestPart = 5 * 1024 * 1024
@@ -25,10 +26,6 @@ const mostSkew = 300_000
 
 /** Small objects that are read at a time. */
 const readsAtOnce = 16
-
-/** Milliseconds: for a connection, and without a byte from the store. */
-const connectPatience = 10_000
-const silencePatience = 60_000
 
 export interface StoredObject {
   key: string
@@ -57,24 +54,23 @@ export class Store {
   /** How messages name it: `bucket backups at http://10.10.10.20:9000`. */
   readonly name: string
   readonly entry: StoreEntry
-  readonly #estate: Estate
   readonly #run: Run
+  readonly #client: Client
   readonly #reads = new Limiter(readsAtOnce)
-  #client: Promise<S3Client> | undefined
 
   constructor(estate: Estate, entry: StoreEntry, run: Run) {
     this.name = `bucket ${entry.bucket} at ${entry.endpoint}`
     this.entry = entry
-    this.#estate = estate
     this.#run = run
+    this.#client = new Client(this, estate, run)
   }
 
   /** @throws TaskError that says which of name, key, clock and network is wrong */
   async hasBucket(): Promise<boolean> {
     const { HeadBucketCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       try {
-        await client.send(new HeadBucketCommand({ Bucket: this.entry.bucket }), this.#cancelled())
+        await client.send(new HeadBucketCommand({ Bucket: this.entry.bucket }))
         // The client signs with the store's time from now on, without a word; our backups would bear ours.
         if (Math.abs(client.config.systemClockOffset) > mostSkew) throw clockError(this)
         return true
@@ -88,7 +84,7 @@ export class Store {
   /** What time it is for the store. Where it does not tell: for this computer, as S3 lets them differ by 15 minutes. */
   async clock(): Promise<Date> {
     const { HeadBucketCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       const command = new HeadBucketCommand({ Bucket: this.entry.bucket })
       let told: string | undefined
       command.middlewareStack.add(
@@ -99,7 +95,7 @@ export class Store {
         },
         { step: 'deserialize' },
       )
-      await client.send(command, this.#cancelled())
+      await client.send(command)
       const time = new Date(told ?? Number.NaN)
       return Number.isNaN(time.getTime()) ? new Date() : time
     })
@@ -107,16 +103,16 @@ export class Store {
 
   async createBucket(): Promise<void> {
     const { CreateBucketCommand } = await import('@aws-sdk/client-s3')
-    await this.#act(`create ${this.name}`, (client) =>
-      client.send(new CreateBucketCommand({ Bucket: this.entry.bucket }), this.#cancelled()),
+    await this.#client.act(`create ${this.name}`, (client) =>
+      client.send(new CreateBucketCommand({ Bucket: this.entry.bucket })),
     )
   }
 
   /** Names of all buckets that our key sees. */
   async buckets(): Promise<string[]> {
     const { ListBucketsCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
-      const { Buckets = [] } = await client.send(new ListBucketsCommand({}), this.#cancelled())
+    return this.#client.ask(async (client) => {
+      const { Buckets = [] } = await client.send(new ListBucketsCommand({}))
       return Buckets.flatMap(({ Name }) => Name ?? [])
     })
   }
@@ -124,7 +120,7 @@ export class Store {
   /** Objects whose key begins with `prefix`, in the order of their keys. */
   async list(prefix: string): Promise<StoredObject[]> {
     const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       const found: StoredObject[] = []
       for await (const page of paginateListObjectsV2(
         { client },
@@ -142,11 +138,8 @@ export class Store {
   /** The object's bytes, as they come. @throws TaskError when there is none */
   async read(key: string): Promise<Readable> {
     const { GetObjectCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
-      const { Body } = await client.send(
-        new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }),
-        this.#cancelled(),
-      )
+    return this.#client.ask(async (client) => {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }))
       if (!(Body instanceof Readable)) throw new Error(`${key} came without a body`)
       return Readable.from(this.#explained(Body, key), { objectMode: false })
     }, key)
@@ -156,20 +149,17 @@ export class Store {
     try {
       yield* body
     } catch (error) {
-      throw storeError(this, error, key)
+      throw this.#client.explained(error, key)
     }
   }
 
   /** A small object whole. @returns undefined when there is none */
   async readText(key: string): Promise<string | undefined> {
     const { NoSuchKey, GetObjectCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       await this.#reads.enter()
       try {
-        const { Body } = await client.send(
-          new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }),
-          this.#cancelled(),
-        )
+        const { Body } = await client.send(new GetObjectCommand({ Bucket: this.entry.bucket, Key: key }))
         return await Body?.transformToString()
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined
@@ -198,7 +188,7 @@ export class Store {
       import('@aws-sdk/client-s3'),
     ])
     const partSize = Math.max(smallestPart, Math.ceil(expected / mostParts))
-    await this.#act(`upload ${key}`, async (client) => {
+    await this.#client.act(`upload ${key}`, async (client) => {
       const upload = new Upload({
         client,
         params: { Bucket: this.entry.bucket, Key: key, Body: content },
@@ -213,11 +203,14 @@ export class Store {
       signal.addEventListener('abort', stop)
       try {
         await upload.done()
-        if (signal.aborted) {
-          // Too late for the content: all of it had been read.
-          await client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key }))
-          throw cancelled
+        if (signal.aborted) throw cancelled
+      } catch (error) {
+        // All of it had been read: the store may have it whole, although it did not say so.
+        if (signal.aborted && content.readableEnded) {
+          const command = new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key })
+          await client.send(command, { abortSignal: this.#client.tidying }).catch(() => {})
         }
+        throw error
       } finally {
         signal.removeEventListener('abort', stop)
         content.destroy()
@@ -227,30 +220,24 @@ export class Store {
 
   async writeText(key: string, content: string): Promise<void> {
     const { PutObjectCommand } = await import('@aws-sdk/client-s3')
-    await this.#act(`upload ${key}`, (client) =>
-      client.send(
-        new PutObjectCommand({ Bucket: this.entry.bucket, Key: key, Body: content }),
-        this.#cancelled(),
-      ),
+    await this.#client.act(`upload ${key}`, (client) =>
+      client.send(new PutObjectCommand({ Bucket: this.entry.bucket, Key: key, Body: content })),
     )
   }
 
   async remove(key: string): Promise<void> {
     const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
-    await this.#act(`delete ${key}`, (client) =>
-      client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key }), this.#cancelled()),
+    await this.#client.act(`delete ${key}`, (client) =>
+      client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key })),
     )
   }
 
   /** Whether the bucket keeps what is overwritten or deleted; undefined when the store knows no versions. */
   async versioning(): Promise<'on' | 'off' | 'suspended' | undefined> {
     const { GetBucketVersioningCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       try {
-        const { Status } = await client.send(
-          new GetBucketVersioningCommand({ Bucket: this.entry.bucket }),
-          this.#cancelled(),
-        )
+        const { Status } = await client.send(new GetBucketVersioningCommand({ Bucket: this.entry.bucket }))
         if (Status === 'Enabled') return 'on'
         return Status === 'Suspended' ? 'suspended' : 'off'
       } catch (error) {
@@ -262,13 +249,12 @@ export class Store {
 
   async keepVersions(): Promise<void> {
     const { PutBucketVersioningCommand } = await import('@aws-sdk/client-s3')
-    await this.#act(`switch versioning on in ${this.name}`, (client) =>
+    await this.#client.act(`switch versioning on in ${this.name}`, (client) =>
       client.send(
         new PutBucketVersioningCommand({
           Bucket: this.entry.bucket,
           VersioningConfiguration: { Status: 'Enabled' },
         }),
-        this.#cancelled(),
       ),
     )
   }
@@ -279,10 +265,9 @@ export class Store {
    */
   async versions(prefix: string): Promise<ObjectVersion[]> {
     const { ListObjectVersionsCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       const { Versions = [], DeleteMarkers = [] } = await client.send(
         new ListObjectVersionsCommand({ Bucket: this.entry.bucket, Prefix: prefix }),
-        this.#cancelled(),
       )
       return [...Versions, ...DeleteMarkers].flatMap(({ Key, VersionId }) =>
         Key === undefined ? [] : [{ key: Key, version: VersionId ?? 'null' }],
@@ -292,23 +277,19 @@ export class Store {
 
   async removeVersion({ key, version }: ObjectVersion): Promise<void> {
     const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
-    await this.#act(`delete ${key}${version === 'null' ? '' : ` (version ${version})`}`, (client) =>
-      client.send(
-        new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key, VersionId: version }),
-        this.#cancelled(),
-      ),
+    await this.#client.act(`delete ${key}${version === 'null' ? '' : ` (version ${version})`}`, (client) =>
+      client.send(new DeleteObjectCommand({ Bucket: this.entry.bucket, Key: key, VersionId: version })),
     )
   }
 
   async openUploads(prefix: string): Promise<OpenUpload[]> {
     const { ListMultipartUploadsCommand } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       const found: OpenUpload[] = []
       let next: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}
       while (next) {
         const page: ListMultipartUploadsOutput = await client.send(
           new ListMultipartUploadsCommand({ Bucket: this.entry.bucket, Prefix: prefix, ...next }),
-          this.#cancelled(),
         )
         for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
           if (Key !== undefined && UploadId !== undefined)
@@ -323,7 +304,7 @@ export class Store {
   /** When the store got the last part of it; undefined when it has none, or when it was ended meanwhile. */
   async lastPart({ key, id }: OpenUpload): Promise<Date | undefined> {
     const { ListPartsCommand, NoSuchUpload } = await import('@aws-sdk/client-s3')
-    return this.#ask(async (client) => {
+    return this.#client.ask(async (client) => {
       let last: Date | undefined
       let marker: string | undefined
       try {
@@ -336,7 +317,6 @@ export class Store {
               UploadId: id,
               ...(marker === undefined ? {} : { PartNumberMarker: marker }),
             }),
-            this.#cancelled(),
           )
           for (const { LastModified } of page.Parts ?? []) {
             if (LastModified && !(last && last > LastModified)) last = LastModified
@@ -352,71 +332,16 @@ export class Store {
 
   async abortUpload({ key, id }: OpenUpload): Promise<void> {
     const { AbortMultipartUploadCommand, NoSuchUpload } = await import('@aws-sdk/client-s3')
-    await this.#act(`abort the upload of ${key}`, async (client) => {
+    await this.#client.act(`abort the upload of ${key}`, async (client) => {
       try {
         await client.send(
           new AbortMultipartUploadCommand({ Bucket: this.entry.bucket, Key: key, UploadId: id }),
-          this.#cancelled(),
         )
       } catch (error) {
         // Somebody else has ended it.
         if (!(error instanceof NoSuchUpload)) throw error
       }
     })
-  }
-
-  #cancelled(): { abortSignal: AbortSignal } {
-    return { abortSignal: this.#run.signal() }
-  }
-
-  async #act(command: string, work: (client: S3Client) => Promise<unknown>): Promise<void> {
-    const change = { host: this.name, user: this.entry.accessKey, command }
-    if (this.#run.dryRun) {
-      this.#run.onChange({ state: 'would', ...change })
-      return
-    }
-    try {
-      await this.#ask(work)
-      this.#run.onChange({ state: 'done', ...change })
-    } catch (error) {
-      this.#run.onChange({ state: 'failed', ...change })
-      throw error
-    }
-  }
-
-  async #ask<T>(work: (client: S3Client) => Promise<T>, key?: string): Promise<T> {
-    try {
-      return await work(await this.#connected())
-    } catch (error) {
-      throw storeError(this, error, key)
-    }
-  }
-
-  async #connected(): Promise<S3Client> {
-    this.#client ??= this.#connect()
-    return this.#client
-  }
-
-  async #connect(): Promise<S3Client> {
-    const { S3Client } = await import('@aws-sdk/client-s3')
-    // Its maker's word on old versions of Node is for us, and not for who reads the mail of cron.
-    process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
-    const client = new S3Client({
-      endpoint: this.entry.endpoint,
-      region: this.entry.region,
-      // Host names for buckets are AWS's; the others answer to paths, and so does AWS.
-      forcePathStyle: true,
-      // Those that are not AWS refuse the checksums that newer clients add.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      credentials: {
-        accessKeyId: this.#estate.secret(this.entry.accessKey),
-        secretAccessKey: this.#estate.secret(this.entry.secretKey),
-      },
-      requestHandler: { connectionTimeout: connectPatience, socketTimeout: silencePatience },
-    })
-    this.#run.atEnd(async () => client.destroy())
-    return client
   }
 }
 

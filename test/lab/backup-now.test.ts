@@ -279,8 +279,10 @@ describe('in the middle of an upload', () => {
   test('Ctrl-C; a second run has not waited', async () => {
     let second: Outcome | undefined
     const before = (await objects(lab)).length
+    let interrupted = 0
     const interrupt = once('Dump', async (kill) => {
       second = await stage.backUp(['--only', 'main/ledger'])
+      interrupted = Date.now()
       kill('SIGINT')
     })
     const stuck = { store: { endpoint: endpointOf('stuck') } }
@@ -290,6 +292,8 @@ describe('in the middle of an upload', () => {
       expect.stringMatching(/main\/ledger: backup\/main\/ledger is locked by .*backup-now/),
     ])
     expect([first.code, first.error]).toEqual([130, expect.stringContaining('cancelled by')])
+    // Without a word from the store it would be given up after three minutes.
+    expect(Date.now() - interrupted).toBeLessThan(30_000)
     expect(await objects(lab)).toHaveLength(before)
     // Swift takes its time over the parts of an object that was whole when it was deleted; an open upload is none.
     expect((await pieces(lab)).filter((piece) => !/\/\d+$/.test(piece))).toEqual([])

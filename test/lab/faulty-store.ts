@@ -49,7 +49,7 @@ async function serve(fault: Fault, call: IncomingMessage, answer: ServerResponse
     return
   }
   if (hit && fault === 'slow') await pause(2500)
-  if (hit && fault === 'stuck') await pause(12_000)
+  if (hit && fault === 'stuck') return
   const onward = request(storeEndpoint, { method: call.method, path: call.url, headers: call.headers })
   call.pipe(onward)
   onward.on('error', () => answer.destroy())

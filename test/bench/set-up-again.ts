@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { fastForm } from '../../lib/schedule/checkout.ts'
 import { ClusterStage } from '../lab/cluster-stage.ts'
 import { type Lab, openLab } from '../lab/lab.ts'
 import { machines } from '../lab/machines.ts'
@@ -19,6 +20,7 @@ const folder = '/etc/postgresql/15/main'
 const npx = 'pg-setup, `npx tsx`'
 const withTsx = 'pg-setup, `node --import tsx`'
 const bare = 'pg-setup, `node`'
+const fast = 'pg-setup, fast form'
 const ansible = 'Ansible'
 
 /** How many times as long as pg-setup Ansible is to take. */
@@ -60,6 +62,7 @@ async function measure(lab: Lab, signal: AbortSignal, say: (line: string) => voi
     const contestants: Contestant[] = [
       { run: () => run(npx, ['npx', 'tsx', ...task]) },
       { run: () => run(withTsx, [process.execPath, '--import', 'tsx', ...task]) },
+      { run: () => run(fast, [process.execPath, fastForm, ...task]) },
       ...(stripsTypes() ? [{ run: () => run(bare, [process.execPath, ...task]) }] : []),
       { run: () => playbookAgain(desk, run) },
     ]

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import { execa } from 'execa'
 
+import { fastForm } from '../../lib/schedule/checkout.ts'
 import { type Contestant, median, race, roundsOf } from './race.ts'
 import { stripsTypes } from './strips-types.ts'
 import { milliseconds, table } from './table.ts'
@@ -17,28 +18,32 @@ const goal = 150
 interface Way {
   title: string
   command: [string, ...string[]]
+  /** What starts an empty file; default: the same. */
+  empty?: [string, ...string[]]
 }
 
 function waysToRun(): Way[] {
+  const node = process.execPath
   const ways: Way[] = [
     { title: 'npx tsx', command: ['npx', 'tsx'] },
-    { title: 'node --import tsx', command: [process.execPath, '--import', 'tsx'] },
+    { title: 'node --import tsx', command: [node, '--import', 'tsx'] },
+    { title: `node ${fastForm}`, command: [node, fastForm], empty: [node] },
   ]
-  return stripsTypes() ? [...ways, { title: 'node', command: [process.execPath] }] : ways
+  return stripsTypes() ? [...ways, { title: 'node', command: [node] }] : ways
 }
 
 /** How long `--help` takes, and how much of it is Node's and tsx's own. Returns Markdown. */
 export async function startUpSection(signal: AbortSignal): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hm-bench-'))
   try {
-    const empty = join(folder, 'empty.ts')
+    const [asTs, asJs] = [join(folder, 'empty.ts'), join(folder, 'empty.js')]
     await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-    await writeFile(empty, '')
+    for (const file of [asTs, asJs]) await writeFile(file, '')
     const ways = waysToRun()
     const contestants = [
       contestant('bare', [process.execPath, '-e', '0'], signal),
-      ...ways.flatMap(({ title, command }) => [
-        contestant(`${title} empty`, [...command, empty], signal),
+      ...ways.flatMap(({ title, command, empty }) => [
+        contestant(`${title} empty`, empty ? [...empty, asJs] : [...command, asTs], signal),
         contestant(`${title} help`, [...command, task, '--help'], signal),
       ]),
     ]

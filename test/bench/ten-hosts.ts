@@ -3,14 +3,14 @@ import { machines } from '../lab/machines.ts'
 import { ansible } from './ansible.ts'
 import { commands } from './commands.ts'
 import { Desk } from './desk.ts'
-import { byNode, byNpx, insideTitle } from './hausmeister.ts'
+import { byBundle, byNode, byNpx, insideTitle } from './hausmeister.ts'
 import { cold, warm } from './open-ssh.ts'
 import { isInstalled, versionOf } from './programs.ts'
 import { type Contestant, median, race, roundsOf, type Times } from './race.ts'
 import { milliseconds, ratio, table } from './table.ts'
 import type { Way } from './way.ts'
 
-const ways: readonly Way[] = [byNpx, byNode, warm, cold, ansible]
+const ways: readonly Way[] = [byNpx, byNode, byBundle, warm, cold, ansible]
 
 /** How many times as long as hausmeister these are to take, for ten commands on ten hosts. */
 const goals = [
@@ -89,13 +89,13 @@ function report(times: Times, present: readonly Way[], remarks: readonly string[
     `### Ten hosts × 1 and × ${many} commands, medians of ${roundsOf(times)} rounds`,
     '',
     table(
-      ['', '× 1', `× ${many}`, `× ${many} / \`npx tsx\``, `× ${many} / \`node --import tsx\``],
+      ['', '× 1', `× ${many}`, `× ${many} / \`node --import tsx\``, `× ${many} / bundled`],
       titles.map((title) => [
         title,
         milliseconds(of(title, 1)),
         milliseconds(of(title, many)),
-        ratio(of(title, many), of(byNpx.title, many)),
         ratio(of(title, many), of(byNode.title, many)),
+        ratio(of(title, many), of(byBundle.title, many)),
       ]),
     ),
     '',
@@ -107,7 +107,7 @@ function report(times: Times, present: readonly Way[], remarks: readonly string[
 
 function verdict(times: Times, goal: (typeof goals)[number]): string {
   const of = (title: string) => median(times, key(title, commands.length))
-  const told = [byNode.title, byNpx.title].map((title) => {
+  const told = [byBundle.title, byNode.title, byNpx.title].map((title) => {
     const is = of(goal.way.title) / of(title)
     return `${is >= goal.times ? 'met' : 'missed'} by ${title} (${is.toFixed(1)})`
   })

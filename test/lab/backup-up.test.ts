@@ -138,6 +138,9 @@ test('the store is made ready, the timers are installed; a second run has nothin
   expect(await bucket()).toEqual([])
   expect(await ran(lab, host)).toEqual([])
   expectNothingChanged(await run('backup-up'))
+  // Also left by the dry run: what the timers start from.
+  const { stdout } = await lab.sh(host, `stat -c %U ${checkout}/node_modules/.cache/hausmeister/*/seal`)
+  expect(stdout).toBe('ops')
 })
 
 test('a timer that was missed is made up for, and runs the task as its user', async () => {

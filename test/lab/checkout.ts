@@ -55,6 +55,8 @@ export async function placeCheckout(lab: Lab, host: string, user: string): Promi
     'lib',
     'package.json',
     'tsconfig.json',
+    // What is installed: a bundle is made of it.
+    'node_modules/.package-lock.json',
     ...folders,
     '-C',
     dirname(node),

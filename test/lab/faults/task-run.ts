@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 
+import { fastForm } from '../../../lib/schedule/checkout.ts'
 import type { Lab } from '../lab.ts'
 
 /** One finished run of a task, as its caller saw it. */
@@ -39,7 +40,7 @@ export type Watch = (line: TaskLine, kill: (signal: NodeJS.Signals) => void) => 
 export interface RunOptions {
   /** Added to the operator's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>
-  /** What is run, when it is not the task's own file. */
+  /** What is run by tsx, when it is not the task's own file. */
   file?: string
   /** Called for each event while the run goes on, with a way to send it a signal. */
   on?: Watch | undefined
@@ -50,10 +51,11 @@ export async function runTask(
   lab: Lab,
   name: string,
   flags: readonly string[],
-  { env, file = `tasks/${name}.ts`, on }: RunOptions = {},
+  { env, file, on }: RunOptions = {},
 ): Promise<Outcome> {
   const start = performance.now()
-  const child = lab.controller('node', ['--import', 'tsx', file, '--json', ...flags], {
+  const command = file === undefined ? [fastForm, `tasks/${name}.ts`] : ['--import', 'tsx', file]
+  const child = lab.controller('node', [...command, '--json', ...flags], {
     reject: false,
     stdin: 'ignore',
     buffer: { stdout: false },

@@ -68,7 +68,7 @@ test('a task is tried in a dry run, with the home folder of its user and little 
   const found = await findCheckout(host, 'backup', '/opt/house', [])
   await tryTask(host, found, 'backup-now')
   expect(machine.started.at(-1)).toMatch(
-    /HOME=\/home\/backup PATH=\/usr\/bin:\/bin exec \/usr\/bin\/node --import tsx tasks\/backup-now\.ts --dry-run --quiet$/,
+    /HOME=\/home\/backup PATH=\/usr\/bin:\/bin exec \/usr\/bin\/node lib\/start\/fast\.mjs tasks\/backup-now\.ts --dry-run --quiet$/,
   )
 })
 

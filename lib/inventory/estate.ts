@@ -5,6 +5,8 @@ import type {
   Database,
   HostEntry,
   Inventory,
+  MongoDatabase,
+  MongoEntry,
   NetworkEntry,
   PostgresCluster,
   ProxmoxCluster,
@@ -20,6 +22,13 @@ export interface FoundDatabase {
   database: Database
 }
 
+/** A database of MongoDB with the replica set or server that it is on. */
+export interface FoundMongoDatabase {
+  clusterName: string
+  name: string
+  database: MongoDatabase
+}
+
 export interface NamedApp {
   name: string
   app: App
@@ -33,6 +42,7 @@ export class Estate {
   readonly networks: Readonly<Record<string, NetworkEntry>>
   readonly hosts: Readonly<Record<string, HostEntry>>
   readonly postgres: Readonly<Record<string, PostgresCluster>>
+  readonly mongo: Readonly<Record<string, MongoEntry>>
   readonly apps: Readonly<Record<string, App>>
   readonly backup: BackupEntry | undefined
   readonly proxmox: Readonly<Record<string, ProxmoxCluster>>
@@ -49,6 +59,7 @@ export class Estate {
     this.networks = inventory.networks
     this.hosts = inventory.hosts
     this.postgres = inventory.postgres
+    this.mongo = inventory.mongo
     this.apps = inventory.apps
     this.backup = inventory.backup
     this.proxmox = inventory.proxmox
@@ -64,6 +75,10 @@ export class Estate {
 
   cluster(name: string): PostgresCluster {
     return this.#named('PostgreSQL cluster', name, this.postgres)
+  }
+
+  mongoCluster(name: string): MongoEntry {
+    return this.#named('MongoDB', name, this.mongo)
   }
 
   app(name: string): App {
@@ -177,6 +192,13 @@ export class Estate {
   databases(): FoundDatabase[] {
     return Object.entries(this.postgres).flatMap(([clusterName, cluster]) =>
       Object.entries(cluster.databases).map(([name, database]) => ({ clusterName, cluster, name, database })),
+    )
+  }
+
+  /** All databases of MongoDB, in the order of the file. */
+  mongoDatabases(): FoundMongoDatabase[] {
+    return Object.entries(this.mongo).flatMap(([clusterName, { databases }]) =>
+      Object.entries(databases).map(([name, database]) => ({ clusterName, name, database })),
     )
   }
 

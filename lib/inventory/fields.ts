@@ -27,6 +27,18 @@ export const Identifier = Line.refine((name) => Buffer.byteLength(name) <= IDENT
   error: (issue) => `has ${bytes(issue.input)} bytes; PostgreSQL would cut it to ${IDENTIFIER_BYTES}`,
 }).meta({ maxLength: IDENTIFIER_BYTES })
 
+/**
+ * A database of MongoDB: fewer than 64 bytes, and none of these characters
+ * (https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions).
+ */
+export const MongoDatabaseName = Line.regex(/^[^/\\. "$*<>:|?]+$/, {
+  error: 'has a character that MongoDB takes in no database name: one of /\\. "$*<>:|?',
+})
+  .refine((name) => Buffer.byteLength(name) <= IDENTIFIER_BYTES, {
+    error: (issue) => `has ${bytes(issue.input)} bytes; MongoDB takes ${IDENTIFIER_BYTES} at most`,
+  })
+  .meta({ maxLength: IDENTIFIER_BYTES })
+
 /** As podman and docker take them; nothing that could be read as an option. */
 export const ContainerName = Line.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, {
   error: 'a container is named by letters, digits, "_", "." and "-", and begins with a letter or digit',

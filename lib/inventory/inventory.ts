@@ -12,6 +12,7 @@ import {
   HttpsUrl,
   Identifier,
   Line,
+  MongoDatabaseName,
   Name,
   PbsNamespace,
   PinnedImage,
@@ -190,6 +191,34 @@ export type ContainerCluster = z.infer<typeof ContainerCluster>
 export const PostgresCluster = z.union([MachineCluster, ManagedCluster, ContainerCluster])
 export type PostgresCluster = z.infer<typeof PostgresCluster>
 
+export const MongoDatabase = z.strictObject({ environment: Environment })
+export type MongoDatabase = z.infer<typeof MongoDatabase>
+
+export const MongoLogin = z.strictObject({
+  user: Line.describe('An administrating user; which roles it needs is in docs/backup.md.'),
+  password: SecretRef.describe('As env:NAME.'),
+  database: MongoDatabaseName.default('admin').describe('The database that the user was created in.'),
+})
+export type MongoLogin = z.infer<typeof MongoLogin>
+
+export const MongoEntry = z.strictObject({
+  hosts: z
+    .array(Name)
+    .min(1, 'a MongoDB needs at least one host')
+    .describe('The machines of its members. Which one is the primary is asked of them, for it changes.'),
+  port: Port.default(27017),
+  replicaSet: Line.optional().describe('Name of the replica set. Leave out for a server that stands alone.'),
+  login: MongoLogin.optional().describe('Leave out for a server without access control.'),
+  tls: z
+    .strictObject({
+      ca: AbsolutePath.describe('File on each machine with the certificate of the authority.'),
+    })
+    .optional()
+    .describe('The members talk TLS.'),
+  databases: z.record(MongoDatabaseName, MongoDatabase).default({}),
+})
+export type MongoEntry = z.infer<typeof MongoEntry>
+
 const appContent = {
   environment: Environment,
   host: Name.describe('The machine that it runs on.'),
@@ -317,12 +346,17 @@ export const BackupEntry = z.strictObject({
   databases: z
     .array(Line)
     .optional()
-    .describe('Names, or cluster/name where two clusters have one of that name. Default: all.'),
+    .describe(
+      'Names, or cluster/name where two clusters have one of that name; of PostgreSQL and MongoDB. Default: all.',
+    ),
   folders: z.array(BackupFolder).default([]),
   source: z
     .enum(['primary', 'standby'])
-    .default('primary')
-    .describe('Who is dumped. A standby that is too far behind is not; the primary is then.'),
+    .optional()
+    .describe(
+      'Who is dumped. A standby (of MongoDB: a secondary) that is too far behind is not; the primary is then. ' +
+        'Default: the primary of PostgreSQL, a secondary of MongoDB.',
+    ),
   scratch: Name.optional().describe(
     'Cluster on which backups are restored to verify them. Default: the one that they come from.',
   ),
@@ -393,6 +427,7 @@ export const Inventory = z.strictObject({
     .describe('In order of preference: two hosts talk in the first network that both are in.'),
   hosts: z.record(Name, HostEntry).default({}),
   postgres: z.record(Name, PostgresCluster).default({}).describe('PostgreSQL clusters by name.'),
+  mongo: z.record(Name, MongoEntry).default({}).describe('MongoDB replica sets and single servers by name.'),
   apps: z.record(Name, App).default({}),
   backup: BackupEntry.optional().describe('What is backed up, where to, and how long it is kept.'),
   proxmox: z

@@ -1,6 +1,7 @@
 import { appFindings } from './checks/apps.ts'
 import { backupFindings } from './checks/backup.ts'
 import { hostFindings } from './checks/hosts.ts'
+import { mongoFindings } from './checks/mongo.ts'
 import { postgresFindings } from './checks/postgres.ts'
 import { proxmoxFindings } from './checks/proxmox.ts'
 import { textFindings } from './checks/text.ts'
@@ -30,6 +31,7 @@ export async function parseInventory(text: string, file: string): Promise<Invent
     ...textFindings(root),
     ...hostFindings(root),
     ...postgresFindings(root),
+    ...mongoFindings(root),
     ...appFindings(root),
     ...backupFindings(root),
     ...proxmoxFindings(root),

@@ -24,7 +24,7 @@ export async function backUpDatabase(
   const name = nameOf(subject)
   const { recipients, source: wanted } = backupOf(session.estate)
   const source = await session.step(`Find the server of ${name}`, async (step) => {
-    const found = await findSource(session, cluster, wanted)
+    const found = await findSource(session, cluster, wanted ?? 'primary')
     step.title = `Server of ${name} is ${found.server.name}, ${describeSource(found)}`
     return found
   })

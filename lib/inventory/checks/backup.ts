@@ -15,8 +15,33 @@ export function* backupFindings(root: Cursor): Generator<Finding> {
   yield* reference(backup.get('schedule').get('host'), 'host', root.get('hosts'))
   yield* reference(backup.get('scratch'), 'cluster under "postgres"', root.get('postgres'))
   yield* serverFindings(backup.get('store'), root.get('hosts'))
-  for (const entry of backup.get('databases').items()) yield* databaseFindings(entry, entry.text, root)
-  for (const [name, checks] of backup.get('checks').members()) yield* databaseFindings(checks, name, root)
+  const [postgres, mongo] = [databasesOf(root.get('postgres')), databasesOf(root.get('mongo'))]
+  for (const entry of backup.get('databases').items()) {
+    yield* databaseFindings(entry, entry.text, [...postgres, ...mongo])
+  }
+  for (const [name, checks] of backup.get('checks').members()) {
+    if (mongo.some((one) => isNamed(one, name)) && !postgres.some((one) => isNamed(one, name))) {
+      yield checks.keyProblem(`checks are SQL, and "${name}" is a database of MongoDB`)
+    } else yield* databaseFindings(checks, name, postgres)
+  }
+}
+
+interface Named {
+  cluster: string
+  database: string
+}
+
+function databasesOf(clusters: Cursor): Named[] {
+  return clusters.members().flatMap(([cluster, entry]) =>
+    entry
+      .get('databases')
+      .names()
+      .map((database) => ({ cluster, database })),
+  )
+}
+
+function isNamed({ cluster, database }: Named, name: string): boolean {
+  return [database, `${cluster}/${database}`].includes(name)
 }
 
 /** A store of our own listens on the address of its endpoint, in plain HTTP. */
@@ -48,18 +73,9 @@ function* serverFindings(store: Cursor, hosts: Cursor): Generator<Finding> {
 }
 
 /** A name alone must be one database's; `cluster/name` always is. */
-function* databaseFindings(at: Cursor, name: string | undefined, root: Cursor): Generator<Finding> {
+function* databaseFindings(at: Cursor, name: string | undefined, all: readonly Named[]): Generator<Finding> {
   if (name === undefined) return
-  const all = root
-    .get('postgres')
-    .members()
-    .flatMap(([cluster, entry]) =>
-      entry
-        .get('databases')
-        .names()
-        .map((database) => ({ cluster, database })),
-    )
-  const found = all.filter(({ cluster, database }) => [database, `${cluster}/${database}`].includes(name))
+  const found = all.filter((one) => isNamed(one, name))
   if (found.length === 1) return
   const names = found.length === 0 ? all.map(({ database }) => database) : []
   if (found.length === 0) yield at.problem(`no cluster has a database "${name}"`, suggestion(name, names))

@@ -60,6 +60,16 @@ export function sample() {
         roles: { box: {} },
       },
     },
+    mongo: {
+      rs0: {
+        hosts: ['db', 'web'],
+        port: 27018,
+        replicaSet: 'rs0',
+        login: { user: 'ops', password: 'env:MONGO_PASSWORD', database: 'admin' },
+        tls: { ca: '/etc/ssl/mongo.pem' },
+        databases: { cart: { environment: 'production' } },
+      },
+    },
     backup: {
       store: {
         endpoint: 'http://192.0.2.9:9000',
@@ -72,7 +82,7 @@ export function sample() {
       },
       recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'],
       identity: 'env:IDENTITY',
-      databases: ['shop', 'managed/both'],
+      databases: ['shop', 'managed/both', 'cart'],
       folders: [{ host: 'web', path: '/srv/uploads', environment: 'test', scratch: '/srv/scratch' }],
       source: 'standby',
       scratch: 'main',

@@ -10,6 +10,7 @@ test.each([
     ['databases[0]: 2 clusters have a database "both" | Say which one: main/both or managed/both'],
   ],
   ['databases/0', 'managed/both', []],
+  ['databases/0', 'rs0/cart', []],
   ['scratch', 'mian', ['scratch: no cluster under "postgres" is called "mian" | Did you mean "main"?']],
   ['folders/0/host', 'webb', ['folders[0].host: no host is called "webb" | Did you mean "web"?']],
   ['schedule/host', 'webb', ['schedule.host: no host is called "webb" | Did you mean "web"?']],
@@ -24,6 +25,7 @@ test.each([
     { shpo: ['select true'] },
     ['checks.shpo: no cluster has a database "shpo" | Did you mean "shop"?'],
   ],
+  ['checks', { cart: ['select true'] }, ['checks.cart: checks are SQL, and "cart" is a database of MongoDB']],
   [
     'recipients/0',
     'AGE-SECRET-KEY-1EXAMPLE',

@@ -10,11 +10,13 @@ import { z } from 'zod'
 
 import { eachSubject } from '../lib/backup/each.ts'
 import { backUpFolder } from '../lib/backup/folder/back-up.ts'
+import { backUpMongo } from '../lib/backup/mongo/back-up.ts'
 import { backUpDatabase } from '../lib/backup/postgres/back-up.ts'
 import {
   backupOf,
   checkRecipients,
   chosenSubjects,
+  mongoSecrets,
   stepIntoStore,
   storeSecrets,
 } from '../lib/backup/target.ts'
@@ -49,6 +51,7 @@ export const task = defineTask({
       secrets: [
         ...storeSecrets(backupOf(estate)),
         ...clusters.flatMap((one) => ('url' in one ? [one.url] : [])),
+        ...mongoSecrets(estate, subjects),
       ],
       // Not here, where a machine that does not answer would stop the others.
       reach: [],
@@ -61,6 +64,8 @@ export const task = defineTask({
       switch (subject.kind) {
         case 'postgres':
           return backUpDatabase(session, store, subject)
+        case 'mongo':
+          return backUpMongo(session, store, subject)
         case 'folder':
           return backUpFolder(session, store, subject)
       }

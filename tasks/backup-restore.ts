@@ -1,7 +1,8 @@
 /**
  * Brings a database or a folder back from its backup: restores it beside the present one, compares it with what was
  * backed up, and only then gives it the name. The present one is kept under another name, one command away. Also for
- * one that is gone, and on a new machine. Safe to run again.
+ * one that is gone, and on a new machine. Of MongoDB it is the collections that change names. Safe to run again: what
+ * one before has begun is finished.
  *
  *   npx tsx tasks/backup-restore.ts --database weltenwind --dry-run
  *   npx tsx tasks/backup-restore.ts --database weltenwind            # the newest verified one; asks you to type "weltenwind"
@@ -14,6 +15,8 @@ import { z } from 'zod'
 
 import { restoreFolder } from '../lib/backup/folder/restore.ts'
 import { folderPreflight } from '../lib/backup/folder/target.ts'
+import { mongoPreflight } from '../lib/backup/mongo/restore-preflight.ts'
+import { restoreMongo } from '../lib/backup/mongo/restore.ts'
 import { databasePreflight } from '../lib/backup/postgres/restore-preflight.ts'
 import { restoreDatabase } from '../lib/backup/postgres/restore.ts'
 import { restoreSubject } from '../lib/backup/restore-flags.ts'
@@ -46,6 +49,7 @@ export const task = defineTask({
   details:
     'The newest verified backup is restored beside the present database or folder and compared with what was backed ' +
     'up; then the two change names. The present one is kept as <name>__before_restore_<UTC time>; --undo puts it back. ' +
+    'Of MongoDB it is the collections of the database that change names, one after the other. ' +
     'Whatever fails before leaves it as it is. Safe to run again.',
   examples: [
     'npx tsx tasks/backup-restore.ts --database weltenwind --dry-run',
@@ -62,6 +66,8 @@ export const task = defineTask({
         return databasePreflight(estate, subject, given)
       case 'folder':
         return folderPreflight(estate, subject, given)
+      case 'mongo':
+        return mongoPreflight(estate, subject, given)
     }
   },
   async run(session) {
@@ -71,6 +77,8 @@ export const task = defineTask({
         return restoreDatabase(session, subject)
       case 'folder':
         return restoreFolder(session, subject)
+      case 'mongo':
+        return restoreMongo(session, subject)
     }
   },
 })

@@ -12,11 +12,13 @@ import { z } from 'zod'
 
 import { eachSubject } from '../lib/backup/each.ts'
 import { verifyFolder } from '../lib/backup/folder/verify.ts'
+import { verifyMongo } from '../lib/backup/mongo/verify.ts'
 import { verifyDatabase } from '../lib/backup/postgres/verify.ts'
 import {
   backupOf,
   chosenSubjects,
   identityProblems,
+  mongoSecrets,
   restoreSecrets,
   scratchClusterOf,
   stepIntoStore,
@@ -61,6 +63,7 @@ export const task = defineTask({
       ],
       secrets: [
         ...restoreSecrets(backupOf(estate)),
+        ...mongoSecrets(estate, subjects),
         ...[...clusters].flatMap((name) => {
           const cluster = estate.cluster(name)
           return 'url' in cluster ? [cluster.url] : []
@@ -76,6 +79,8 @@ export const task = defineTask({
       switch (subject.kind) {
         case 'postgres':
           return verifyDatabase(session, store, subject)
+        case 'mongo':
+          return verifyMongo(session, store, subject)
         case 'folder':
           return verifyFolder(session, store, subject)
       }

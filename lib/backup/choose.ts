@@ -2,7 +2,7 @@ import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
 import { duration } from '../task/text.ts'
 import { type Backup, isBad, verifiedAt } from './backups.ts'
-import type { FolderManifest, Manifest, PostgresManifest } from './manifest.ts'
+import type { FolderManifest, Manifest, MongoManifest, PostgresManifest } from './manifest.ts'
 import { nameOf, type Subject } from './subject.ts'
 
 /** One that can be restored. */
@@ -98,6 +98,12 @@ export function postgresManifest({ id, manifest }: WholeBackup): PostgresManifes
 /** @throws TaskError when it is of something else than a folder */
 export function folderManifest({ id, manifest }: WholeBackup): FolderManifest {
   if (manifest.kind === 'folder') return manifest
+  throw new TaskError(`${id} is the backup of a ${manifest.kind}`)
+}
+
+/** @throws TaskError when it is of something else than a database of MongoDB */
+export function mongoManifest({ id, manifest }: WholeBackup): MongoManifest {
+  if (manifest.kind === 'mongo') return manifest
   throw new TaskError(`${id} is the backup of a ${manifest.kind}`)
 }
 

@@ -22,11 +22,12 @@ export function destroyProblems(
   if (confirm !== undefined) {
     return confirm === estate.name ? [] : [`--confirm ${confirm} does not name the estate ${estate.name}`]
   }
-  const isProduction = subjectsOf(estate, backupOf(estate)).some(
-    (subject) =>
-      subject.kind === 'postgres' &&
-      estate.cluster(subject.cluster).databases[subject.database]?.environment === 'production',
-  )
+  const isProduction = subjectsOf(estate, backupOf(estate)).some((subject) => {
+    if (subject.kind === 'folder') return false
+    const { databases } =
+      subject.kind === 'mongo' ? estate.mongoCluster(subject.cluster) : estate.cluster(subject.cluster)
+    return databases[subject.database]?.environment === 'production'
+  })
   return isProduction
     ? [`${estate.name} has backups of a production database; if you mean it: --confirm ${estate.name}`]
     : []

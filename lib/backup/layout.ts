@@ -8,7 +8,7 @@ import type { Subject } from './subject.ts'
  *                                                        manifest.json         written last: it makes it a backup
  *                                                        verified/20261124T040000Z.json
  *
- * A folder's has `archive.tar.age` in place of the first two.
+ * A folder's has `archive.tar.age` in place of the first two, MongoDB's `archive.age`.
  */
 export function prefixOf(estate: string, subject: Subject): string {
   const words = [estate, subject.kind, ...wordsOf(subject)]
@@ -18,6 +18,7 @@ export function prefixOf(estate: string, subject: Subject): string {
 function wordsOf(subject: Subject): [string, string] {
   switch (subject.kind) {
     case 'postgres':
+    case 'mongo':
       return [subject.cluster, subject.database]
     case 'folder':
       return [subject.host, subject.path]
@@ -40,7 +41,7 @@ export function subjectAt(estate: string, key: string): Subject | undefined {
 function subjectIn(kind: string | undefined, first: string, second: string): Subject | undefined {
   try {
     const [one, other] = [decodeURIComponent(first), decodeURIComponent(second)]
-    if (kind === 'postgres') return { kind, cluster: one, database: other }
+    if (kind === 'postgres' || kind === 'mongo') return { kind, cluster: one, database: other }
     return kind === 'folder' ? { kind, host: one, path: other } : undefined
   } catch {
     return undefined
@@ -50,6 +51,7 @@ function subjectIn(kind: string | undefined, first: string, second: string): Sub
 export const dumpName = 'dump.age'
 export const globalsName = 'globals.age'
 export const archiveName = 'archive.tar.age'
+export const mongoArchiveName = 'archive.age'
 export const manifestName = 'manifest.json'
 export const evidenceFolder = 'verified/'
 

@@ -1,5 +1,8 @@
 import { z } from 'zod'
 
+import { Collections } from '../mongo/collections.ts'
+import { Role } from '../mongo/standing.ts'
+
 const Time = z.iso.datetime()
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -61,6 +64,22 @@ export const PostgresManifest = z.object({
 })
 export type PostgresManifest = z.infer<typeof PostgresManifest>
 
+export const MongoManifest = z.object({
+  kind: z.literal('mongo'),
+  cluster: z.string(),
+  database: z.string(),
+  /** Who was dumped. `behind` the primary in seconds, of a secondary. */
+  source: z.object({ server: z.string(), role: Role, behind: z.number().optional() }),
+  /** `7.0.14`, and mongodump's `100.10.0`. */
+  versions: z.object({ server: z.string(), mongodump: z.string() }),
+  /** Of the documents, uncompressed, as the server says. */
+  bytes: z.int(),
+  /** As the archive has them, by name. */
+  collections: Collections,
+  ...common,
+})
+export type MongoManifest = z.infer<typeof MongoManifest>
+
 export const FolderManifest = z.object({
   kind: z.literal('folder'),
   host: z.string(),
@@ -74,7 +93,7 @@ export const FolderManifest = z.object({
 export type FolderManifest = z.infer<typeof FolderManifest>
 
 /** What a backup is. It is written after everything else, and never again. */
-export const Manifest = z.discriminatedUnion('kind', [PostgresManifest, FolderManifest])
+export const Manifest = z.discriminatedUnion('kind', [PostgresManifest, MongoManifest, FolderManifest])
 export type Manifest = z.infer<typeof Manifest>
 
 /** As it is stored: people may have to read it. */

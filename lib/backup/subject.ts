@@ -8,6 +8,13 @@ export interface DatabaseSubject {
   database: string
 }
 
+export interface MongoSubject {
+  kind: 'mongo'
+  /** A replica set or a single server, as the inventory calls it. */
+  cluster: string
+  database: string
+}
+
 export interface FolderSubject {
   kind: 'folder'
   host: string
@@ -15,25 +22,40 @@ export interface FolderSubject {
 }
 
 /** One thing that is backed up. */
-export type Subject = DatabaseSubject | FolderSubject
+export type Subject = DatabaseSubject | MongoSubject | FolderSubject
+
+/** All databases of the inventory, in its order. */
+export function databasesOf(estate: Estate): (DatabaseSubject | MongoSubject)[] {
+  return [
+    ...estate.databases().map(({ clusterName: cluster, name: database }) => ({
+      kind: 'postgres' as const,
+      cluster,
+      database,
+    })),
+    ...estate.mongoDatabases().map(({ clusterName: cluster, name: database }) => ({
+      kind: 'mongo' as const,
+      cluster,
+      database,
+    })),
+  ]
+}
 
 /** All that the inventory wants backed up. */
 export function subjectsOf(estate: Estate, backup: BackupEntry): Subject[] {
-  const found = backup.databases?.map((name) => estate.findDatabase(name)) ?? estate.databases()
+  const all = databasesOf(estate)
+  // The inventory was checked: each name is one database's.
+  const wanted = backup.databases?.flatMap((name) => all.filter((subject) => isNamed(subject, name)))
   return [
-    ...found.map(({ clusterName, name }): Subject => ({
-      kind: 'postgres',
-      cluster: clusterName,
-      database: name,
-    })),
+    ...(wanted ?? all),
     ...backup.folders.map(({ host, path }): Subject => ({ kind: 'folder', host, path })),
   ]
 }
 
-/** How people call it: `main/weltenwind`, `vm-app:/srv/weltenwind/uploads`. */
+/** How people call it: `main/weltenwind`, `rs0/webapp`, `vm-app:/srv/weltenwind/uploads`. */
 export function nameOf(subject: Subject): string {
   switch (subject.kind) {
     case 'postgres':
+    case 'mongo':
       return `${subject.cluster}/${subject.database}`
     case 'folder':
       return `${subject.host}:${subject.path}`
@@ -49,5 +71,5 @@ export function parseFolder(name: string): FolderSubject {
 
 /** What a flag or an argument names. */
 export function isNamed(subject: Subject, name: string): boolean {
-  return nameOf(subject) === name || (subject.kind === 'postgres' && subject.database === name)
+  return nameOf(subject) === name || ('database' in subject && subject.database === name)
 }

@@ -25,6 +25,14 @@ export function serverReach({ store: { server } }: BackupEntry): Reach[][] {
   return server ? [[{ host: server.host, as: 'root' }]] : []
 }
 
+/** What logging in to MongoDB takes, for those of the subjects that are there. */
+export function mongoSecrets(estate: Estate, subjects: readonly Subject[]): SecretRef[] {
+  return subjects.flatMap((subject) => {
+    const login = subject.kind === 'mongo' ? estate.mongoCluster(subject.cluster).login : undefined
+    return login ? [login.password] : []
+  })
+}
+
 /** What reading backups takes, beside the store: the key that opens them. */
 export function restoreSecrets(backup: BackupEntry): SecretRef[] {
   return [...storeSecrets(backup), ...(backup.identity ? [backup.identity] : [])]

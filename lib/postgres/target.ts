@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import type { Estate } from '../inventory/estate.ts'
-import type { App, Database } from '../inventory/inventory.ts'
+import type { App, Database, Environment } from '../inventory/inventory.ts'
 import type { Preflight } from '../task/task.ts'
 
 /** The flags of every task that works on one database. */
@@ -33,8 +33,9 @@ export function databaseTarget(estate: Estate, name: string): DatabaseTarget {
   return { asked: name, name: found.name, cluster: clusterName, database, app: apps[0] }
 }
 
+/** @param target of whatever kind of database */
 export function confirmProblems(
-  { name, database }: DatabaseTarget,
+  { name, database }: { name: string; database: { environment: Environment } },
   { confirm }: Pick<DatabaseFlags, 'confirm'>,
 ): string[] {
   const problems: string[] = []

@@ -78,7 +78,8 @@ export const task = defineTask({
     if (start !== undefined || files !== undefined) {
       const [first] = failures
       if (surveys.length === 0 && first) throw first.error
-      for (const { name, error } of failures) session.warn(`${name}: ${String(error)}`)
+      for (const { name, error } of failures)
+        session.warn(`${name}: ${error instanceof Error ? error.message : String(error)}`)
       if (start !== undefined) await startBackup(session, surveys, start)
       if (files !== undefined) await openFiles(session, surveys, files)
       return

@@ -59,7 +59,10 @@ export class Api {
     return this.#parse(path, data, await this.#call('GET', query === '' ? path : `${path}?${query}`))
   }
 
-  /** An act: told and journaled; in a dry run only told, and then undefined. */
+  /**
+   * An act: told and journaled; in a dry run only told, and then undefined. It is not broken off by Ctrl-C: nobody would
+   * know whether it was done.
+   */
   async act<T extends z.ZodType>(
     method: 'POST' | 'DELETE',
     path: string,
@@ -86,8 +89,9 @@ export class Api {
 
   async #call(method: string, path: string, form?: string): Promise<string> {
     const { url, token, variable, run } = this.#options
-    const { response, body } = await this.#answer(method, path, form).catch((error: unknown) => {
-      if (run.signal().aborted) throw new HostError(this.name, 'cancelled', 'cancelled', undefined, error)
+    const signal = method === 'GET' ? run.signal() : new AbortController().signal
+    const { response, body } = await this.#answer(method, path, form, signal).catch((error: unknown) => {
+      if (signal.aborted) throw new HostError(this.name, 'cancelled', 'cancelled', undefined, error)
       const known = errorBehind(error, HostError)
       // Who shows a wrong certificate has answered.
       if (known?.host === this.name || errorBehind(error, TaskError)) throw error
@@ -110,9 +114,9 @@ export class Api {
     })
   }
 
-  async #answer(method: string, path: string, form: string | undefined) {
-    const { url, token, kind, run } = this.#options
-    const socket = await this.#connect()
+  async #answer(method: string, path: string, form: string | undefined, signal: AbortSignal) {
+    const { url, token, kind } = this.#options
+    const socket = await this.#connect(signal)
     const separator = kind === 'PVEAPIToken' ? '=' : ':'
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -120,7 +124,7 @@ export class Api {
           createConnection: () => socket,
           method,
           path: `/api2/json${path}`,
-          signal: run.signal(),
+          signal,
           headers: {
             host: url.host,
             authorization: `${kind}=${token.id}${separator}${token.secret}`,
@@ -144,8 +148,8 @@ export class Api {
   }
 
   /** One connection a call: pveproxy closes idle ones after seconds, and few calls are made. */
-  async #connect(): Promise<TLSSocket> {
-    const { url, peer, dial, run } = this.#options
+  async #connect(signal: AbortSignal): Promise<TLSSocket> {
+    const { url, peer, dial } = this.#options
     const port = Number(url.port || 443)
     // An address of IPv6 has brackets in a URL.
     const address = url.hostname.replaceAll(/[[\]]/g, '')
@@ -154,7 +158,7 @@ export class Api {
       stream = open
       return secure(open, peer)
     })
-    const socket = await withinTime(opening, run.signal(), () => stream?.destroy())
+    const socket = await withinTime(opening, signal, () => stream?.destroy())
     socket.setTimeout(silencePatience, () =>
       socket.destroy(new Error(`nothing was heard for ${silencePatience / 1000} s`)),
     )

@@ -24,8 +24,6 @@ const Entry = z.object({
   /** The path, in base64. */
   filepath: z.string(),
   text: z.string(),
-  /** `d` folder, `f` file, `v` what is no file: an archive, the partitions of a disk. */
-  type: z.string(),
   leaf: Flag,
   size: z.number().optional(),
 })
@@ -51,12 +49,11 @@ export async function listFiles(api: Api, volume: Volume, told: (what: string) =
     told(path)
     try {
       const entries = await list(api, volume, at.filepath)
-      // The partitions of a disk, and what they hold, are listed before a file system begins.
-      if (at.type === 'v' || isDisk(path)) waiting.push(...entries.filter(({ leaf }) => !leaf))
-      else found.push({ of: path, why: undefined, entries: entries.map(nameAndSize) })
+      if (isFileSystem(path)) found.push({ of: path, why: undefined, entries: entries.map(nameAndSize) })
+      else waiting.push(...entries.filter(({ leaf }) => !leaf))
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
-      found.push({ of: path, entries: [], why: error.message })
+      found.push({ of: path, entries: [], why: error.message.replace(`${api.name}: `, '') })
     }
   }
   return found
@@ -73,9 +70,19 @@ async function list(api: Api, { node, storage, snapshot }: Volume, filepath: str
   }
 }
 
-/** The archive itself, and not a partition in it. */
-function isDisk(path: string): boolean {
-  return path.endsWith('.img.fidx')
+/** Names below the kind of what a disk holds, before a file system begins: of LVM the group and the volume. */
+const depthOf = new Map([
+  ['raw', 0],
+  ['part', 1],
+  ['zpool', 1],
+  ['lvm', 2],
+])
+
+/** The archive of a container is one; in a disk, `drive-scsi0.img.fidx/part/1` is. */
+function isFileSystem(path: string): boolean {
+  const [archive = '', kind, ...names] = path.split('/')
+  if (!archive.endsWith('.img.fidx')) return true
+  return kind !== undefined && names.length >= (depthOf.get(kind) ?? 1)
 }
 
 function nameAndSize({ text, size, leaf }: Entry): Listing['entries'][number] {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-import { HostError } from '../../host/errors.ts'
+import { errorBehind, HostError } from '../../host/errors.ts'
 import type { Api, Parameters } from '../../proxmox/api.ts'
 import type { Guest } from '../../pve/resources.ts'
 import { type ClusterTask, runningBackups } from '../../pve/tasks.ts'
@@ -98,7 +98,17 @@ export async function checkRuns(survey: Survey, runs: readonly PlannedRun[]): Pr
 export async function startRun(cluster: Api, run: PlannedRun): Promise<StartedRun | undefined> {
   const { node, parameters } = run
   const path = `/nodes/${encodeURIComponent(node)}/vzdump`
-  const upid = await cluster.act('POST', path, z.string(), parameters)
+  const upid = await cluster.act('POST', path, z.string(), parameters).catch((error: unknown) => {
+    const lost = errorBehind(error, HostError)
+    if (!lost) throw error
+    throw new HostError(
+      node,
+      lost.failure,
+      `${lost.message}; it may have been started all the same`,
+      'look into the tasks of the node in the web interface',
+      error,
+    )
+  })
   return upid?.startsWith('UPID:') ? { ...run, running: { node, upid } } : undefined
 }
 

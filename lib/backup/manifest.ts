@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import { Collections } from '../mongo/collections.ts'
 import { Role } from '../mongo/standing.ts'
+import { Properties } from '../postgres/dump/properties.ts'
 
 const Time = z.iso.datetime()
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/)
@@ -49,8 +50,9 @@ export const PostgresManifest = z.object({
   cluster: z.string(),
   database: z.string(),
   owner: z.string(),
-  /** Who owns something in it. Manifests of before it was known lack it. */
+  /** Who owns something in it, and what it is beside its content. The oldest manifests do not say. */
   owners: z.array(z.string()).optional(),
+  properties: Properties.optional(),
   /** Who was dumped. `behind` in bytes of WAL, of a standby. */
   source: z.object({ server: z.string(), role: z.enum(['primary', 'standby']), behind: z.int().optional() }),
   /** `17.6`, of the server and of its pg_dump. */

@@ -7,11 +7,14 @@ const Setting = z.object({ role: z.string().nullable(), setting: z.string() })
 const Grant = z.object({ grantee: z.string().nullable(), privilege: z.string(), grantable: z.boolean() })
 
 /** What belongs to a database but stands outside of it, and would be lost when it is created again. */
-export interface DatabaseSettings {
-  settings: z.infer<typeof Setting>[]
+export const DatabaseSettings = z.object({
+  settings: z.array(Setting),
   /** null: the default privileges. */
-  grants: z.infer<typeof Grant>[] | null
-}
+  grants: z.array(Grant).nullable(),
+})
+export type DatabaseSettings = z.infer<typeof DatabaseSettings>
+
+export const noSettings: DatabaseSettings = { settings: [], grants: null }
 
 export async function readSettings(server: Server, oid: string): Promise<DatabaseSettings> {
   const id = sql`${literal(oid)}::oid`

@@ -40,6 +40,12 @@ create materialized view rested as
 const facts = `select (select count(*) from worlds), (select sum(id) from worlds), (select count(*) from rested),
   has_table_privilege('ww_reader', 'worlds', 'select'),
   (select relowner::regrole from pg_class where relname = 'worlds')`
+/** What pg_dump's own archive gives only to a database that pg_restore creates under the old name. */
+const properties = `select datcollate, datctype, datconnlimit, shobj_description(oid, 'pg_database') ~ '^our worlds ',
+  has_database_privilege('ww_reader', oid, 'create'), current_setting('work_mem'),
+  (select setconfig from pg_db_role_setting where setdatabase = d.oid and setrole = 'ww_app'::regrole)
+  from pg_database d where datname = current_database()`
+const propertiesAsDumped = 'C|C|33|t|t|9MB|{"search_path=app, public"}'
 const asDumped = `${rows}|${(rows * (rows + 1)) / 2}|${rested}|t|ww_app`
 
 beforeAll(async () => {
@@ -51,8 +57,12 @@ beforeAll(async () => {
   await stage.psql(
     'pg-primary',
     `drop database if exists weltenwind;
-create database weltenwind owner ww_app;
-drop role if exists ww_reader; create role ww_reader login;`,
+create database weltenwind owner ww_app template template0 lc_collate 'C' lc_ctype 'C' connection limit 33;
+drop role if exists ww_reader; create role ww_reader login;
+comment on database weltenwind is 'our worlds';
+grant create on database weltenwind to ww_reader;
+alter database weltenwind set work_mem to '9MB';
+alter role ww_app in database weltenwind set search_path to app, public;`,
   )
   await stage.psql('pg-primary', `create extension hstore; set role ww_app; ${content}`, 'weltenwind')
   good = await stage.backUp()
@@ -323,6 +333,7 @@ describe('backup-restore', () => {
       rpoMs: expect.any(Number),
     })
     expect(await stage.psql('pg-primary', facts, 'weltenwind')).toBe(asDumped)
+    expect(await stage.psql('pg-primary', properties, 'weltenwind')).toBe(propertiesAsDumped)
     expect(await stage.scratches()).toBe('')
 
     const fresh = { main: { hosts: ['vm-grafana'], replication: undefined } }
@@ -332,6 +343,7 @@ describe('backup-restore', () => {
       expect(anew).toMatchObject({ code: 0, error: '' })
       expect(notes(anew)).toMatch(/ww_reader had to be made/)
       expect(await stage.psql('vm-grafana', facts, 'weltenwind')).toBe(asDumped)
+      expect(await stage.psql('vm-grafana', properties, 'weltenwind')).toBe(propertiesAsDumped)
     } finally {
       await lab.sh(
         'vm-grafana',

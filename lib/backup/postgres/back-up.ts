@@ -69,6 +69,7 @@ export async function backUpDatabase(
         database,
         owner: look.owner,
         owners: look.owners,
+        properties: look.properties,
         source: { server: server.name, role, ...(behind === undefined ? {} : { behind }) },
         versions: { server: look.version, pgDump: programs.version },
         bytes: look.bytes,

@@ -1,6 +1,6 @@
 import type { Pausing } from '../../pgbouncer/pause.ts'
 import type { Pooler } from '../../pgbouncer/pooler.ts'
-import { type DatabaseFacts, readDatabases, readSessions } from '../../postgres/catalog.ts'
+import { type DatabaseFacts, readContent, readDatabases, readSessions } from '../../postgres/catalog.ts'
 import { claimDatabase, undoCommand } from '../../postgres/claim.ts'
 import { findPrimaryAgain, type Primary, reasonOf } from '../../postgres/cluster.ts'
 import { closeDoor, endSessions, letTransactionsEnd, renameDatabases } from '../../postgres/database.ts'
@@ -10,12 +10,13 @@ import { proveFilled } from '../../postgres/reset/proof.ts'
 import { insistOnPutBack, proveBack } from '../../postgres/reset/put-back.ts'
 import { pause, resume, undo, withPausing } from '../../postgres/reset/undo.ts'
 import { dropLeftovers, insistOnDrop } from '../../postgres/restore/drop.ts'
+import { checkLocale } from '../../postgres/restore/locale.ts'
 import { createSilentRoles } from '../../postgres/restore/roles.ts'
 import { scratchName, shapeOf } from '../../postgres/restore/scratch.ts'
-import { transaction } from '../../postgres/server.ts'
-import { applySettings, readSettings } from '../../postgres/settings.ts'
+import { PostgresError, transaction } from '../../postgres/server.ts'
+import { applySettings, noSettings, readSettings } from '../../postgres/settings.ts'
 import { size } from '../../postgres/size.ts'
-import { identifier, sql } from '../../postgres/sql.ts'
+import { identifier, type Sql, sql } from '../../postgres/sql.ts'
 import type { DatabaseTarget } from '../../postgres/target.ts'
 import { TaskError } from '../../task/errors.ts'
 import type { Session } from '../../task/session.ts'
@@ -37,8 +38,6 @@ import {
 
 /** How long a machine may take to come back before the old database is given up on. Milliseconds. */
 const patience = 60_000
-
-const noSettings = { settings: [], grants: null }
 
 /**
  * Brings a database back beside the present one, and gives it the name when it is proven; or, with `--undo`, puts the
@@ -86,17 +85,25 @@ async function restore(
     }
     if (ready.strangers.length > 0) throw notOurs(server.name, ready)
     step.detail = `pg_restore ${ready.program.version}, ${size(manifest.bytes)} to restore`
-    const like = shapeOf(all, name, owner, localeOf(estate, cluster))
+    // One that pg-setup has just made says nothing of what was there before.
+    const model = there && (await readContent(server, name)).tables > 0 ? there : undefined
+    const others = all.filter((facts) => facts === model || facts.name !== name)
+    const like = shapeOf(others, name, owner, {
+      properties: manifest.properties,
+      locale: localeOf(estate, cluster),
+    })
+    if (!('url' in estate.cluster(cluster))) await checkLocale(ready.program, like)
     const connected = there ? await readSessions(server, name) : []
     return {
       there,
       ready,
-      like,
-      settings: there ? await readSettings(server, there.oid) : noSettings,
+      model,
+      like: { ...like, words: model ? model.words : (manifest.properties?.words ?? '') },
+      settings: model ? await readSettings(server, model.oid) : (manifest.properties ?? noSettings),
       sessions: connected.reduce((sum, { count }) => sum + count, 0),
     }
   })
-  const { there, ready, like, settings } = found
+  const { there, ready, model, like, settings } = found
   session.note(
     `source: ${describeBackup(backup, new Date())}, of ${manifest.source.server}; ${describeExamined(work)}`,
   )
@@ -123,7 +130,7 @@ async function restore(
   try {
     const restoreMs = await rebuild(session, work, ready, {
       name: beside,
-      shape: { like, settings: noSettings },
+      shape: { like: { ...like, words: '' }, settings: noSettings },
       mark: { scratch: 'restore' },
       roles: true,
     }).catch((error: unknown) => judge(work, Math.round(performance.now() - start), error))
@@ -141,9 +148,16 @@ async function restore(
     await session.step('Gather statistics for the planner', () => server.change([sql`analyze`], beside))
     const toApply = applySettings(beside, like.owner, settings)
     if (toApply.length > 0) {
-      await session.step(`Give it the settings and grants of ${name}`, () =>
-        server.change(transaction(toApply)),
-      )
+      await session.step(`Give it the settings and grants of ${name}`, async (step) => {
+        try {
+          await server.change(transaction(toApply))
+        } catch (error) {
+          // Of one that is gone, its data is worth more: some take a superuser, or a role that is not there.
+          if (model || !(error instanceof PostgresError)) throw error
+          step.title = `The settings and grants of ${name} are not as they were`
+          session.warn(settingsByHand(error, applySettings(name, like.owner, settings)))
+        }
+      })
     }
     await swap(session, target, primary, pausing, { there, like, beside, keptName })
   } catch (error) {
@@ -164,6 +178,11 @@ async function restore(
   if (session.dryRun) return
   session.show('backup-restored', restoredData(work, report), describeRestored(work, report))
   if (there) session.note(`put the old one back: ${undoing}`)
+}
+
+function settingsByHand(error: PostgresError, statements: readonly Sql[]): string {
+  const lines = statements.map(({ text }) => `${text};`)
+  return [`${error.message}; what they were, for somebody who may:`, ...lines].join('\n')
 }
 
 function notOurs(server: string, { ourselves: { name }, strangers }: Readiness): TaskError {
@@ -228,7 +247,7 @@ async function swap(
         ...(there
           ? [{ from: there, to: keptName, mark: { ...mark, reset: 'finished' as const }, open: false }]
           : []),
-        { from: { ...like, name: beside, words: there?.words ?? '' }, to: name, mark, open: true },
+        { from: { ...like, name: beside }, to: name, mark, open: true },
       ])
     },
     () => proveBack(server, name, restored?.oid ?? ''),

@@ -1,7 +1,9 @@
 import { readDatabases } from '../../postgres/catalog.ts'
 import { findPrimary } from '../../postgres/cluster.ts'
 import { dropLeftovers, insistOnDrop } from '../../postgres/restore/drop.ts'
+import { checkLocale } from '../../postgres/restore/locale.ts'
 import { scratchName, shapeOf } from '../../postgres/restore/scratch.ts'
+import { noSettings } from '../../postgres/settings.ts'
 import { size } from '../../postgres/size.ts'
 import type { Store } from '../../s3/store.ts'
 import type { Session } from '../../task/session.ts'
@@ -53,11 +55,15 @@ export async function verifyDatabase(
         const all = await readDatabases(server)
         const isOwnerThere = ![...found.missing, ...found.strangers].includes(manifest.owner)
         const owner = isOwnerThere ? manifest.owner : found.ourselves.name
-        const like = shapeOf(all, database, owner, localeOf(estate, cluster))
+        const like = shapeOf(all, database, owner, {
+          properties: manifest.properties,
+          locale: localeOf(estate, cluster),
+        })
+        if (!('url' in estate.cluster(cluster))) await checkLocale(found.program, like)
         step.detail = `pg_restore ${found.program.version}, ${size(manifest.bytes)} to restore`
         return {
           ready: found,
-          shape: { like: { ...like, owner }, settings: { settings: [], grants: null } },
+          shape: { like: { ...like, owner, connectionLimit: -1 }, settings: noSettings },
           scratch: scratchName(database, 'verify', new Date()),
         }
       },

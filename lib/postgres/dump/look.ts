@@ -3,8 +3,10 @@ import { z } from 'zod'
 import { TaskError } from '../../task/errors.ts'
 import { readDatabases } from '../catalog.ts'
 import type { Server } from '../server.ts'
+import { readSettings } from '../settings.ts'
 import { sql } from '../sql.ts'
 import { readOwners } from './owners.ts'
+import { type Properties, propertiesOf } from './properties.ts'
 import { qualifiedName, readTables } from './tables.ts'
 
 /** A database that can be dumped. */
@@ -12,6 +14,7 @@ export interface DatabaseLook {
   owner: string
   /** Who owns something in it. */
   owners: string[]
+  properties: Properties
   /** On the server, with its indexes. */
   bytes: number
   /** Of the server: `17.6`. */
@@ -50,5 +53,15 @@ export async function lookAtDatabase(server: Server, database: string): Promise<
         has_table_privilege('pg_catalog.pg_authid', 'select') as "readsPasswords"`,
   )
   if (!rights) throw new Error('a select without FROM gives one row')
-  return { owner: facts.owner, owners: await readOwners(server, database), bytes: facts.bytes, ...rights }
+  const [owners, settings] = await Promise.all([
+    readOwners(server, database),
+    readSettings(server, facts.oid),
+  ])
+  return {
+    owner: facts.owner,
+    owners,
+    properties: propertiesOf(facts, settings),
+    bytes: facts.bytes,
+    ...rights,
+  }
 }

@@ -2,6 +2,7 @@ import { TaskError } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
 import { type DatabaseFacts, readDatabases } from '../catalog.ts'
 import { createLike } from '../database.ts'
+import type { Properties } from '../dump/properties.ts'
 import type { Mark, ScratchKind } from '../mark.ts'
 import type { Server } from '../server.ts'
 import type { DatabaseSettings } from '../settings.ts'
@@ -55,20 +56,34 @@ export function lookalikes(
 }
 
 /**
- * The shape of a restored database: that of the one which has its name there; without one, the server's own, with
- * the locale of the inventory.
- * @throws TaskError when its owner is no role there
+ * The shape of a restored database: that of the one which has its name there, with the encoding and locale of the one
+ * that was dumped, or its text might not fit. Without one there, all is of that which was dumped; when its manifest does
+ * not say, the server's own, with the locale of the inventory.
  */
 export function shapeOf(
   all: readonly DatabaseFacts[],
   database: string,
   owner: string,
-  locale: string | undefined,
+  { properties, locale }: { properties: Properties | undefined; locale: string | undefined },
 ): DatabaseFacts {
-  const there = all.find(({ name }) => name === database)
-  if (there) return { ...there, words: '' }
   const template = all.find(({ name }) => name === 'template0')
   if (!template) throw new TaskError('the server has no template0, which PostgreSQL restores into')
+  const there = all.find(({ name }) => name === database)
+  if (properties) {
+    const { encoding, provider, collate, ctype, icuRules } = properties
+    const was = {
+      encoding,
+      collate,
+      ctype,
+      icuRules,
+      locale: properties.locale,
+      // A server of before PostgreSQL 15 knows libc's alone, and has no word for it.
+      provider: template.provider === null ? null : (provider ?? 'libc'),
+    }
+    const { connectionLimit } = properties
+    return { ...template, owner, connectionLimit, tablespace: 'pg_default', ...there, words: '', ...was }
+  }
+  if (there) return { ...there, words: '' }
   const plain = { ...template, owner, words: '', connectionLimit: -1, tablespace: 'pg_default' }
   if (locale === undefined) return plain
   const libc = plain.provider === null ? {} : { provider: 'libc' as const }

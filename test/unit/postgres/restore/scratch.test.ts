@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { readDatabases } from '../../../../lib/postgres/catalog.ts'
+import type { Properties } from '../../../../lib/postgres/dump/properties.ts'
 import {
   createScratch,
   dropScratch,
@@ -13,6 +14,8 @@ import { failure } from '../../doubles.ts'
 import { FakePostgres, FakeServer } from '../fake-postgres.ts'
 
 const now = new Date('2026-11-24T02:30:00Z')
+/** As a manifest and an inventory may be. */
+const plain = { properties: undefined, locale: undefined }
 const ours = 'shop__verify_20261123T023000Z'
 
 function serverWith(...databases: ({ name: string } & Partial<{ comment: string; owner: string }>)[]) {
@@ -47,7 +50,7 @@ test('only what bears the mark is dropped', async () => {
 
 test('it is like the database of that name, from template0, and marked', async () => {
   const server = serverWith({ name: 'shop', owner: 'shop_app', comment: 'ours' })
-  const like = shapeOf(await readDatabases(server), 'shop', 'nobody', undefined)
+  const like = shapeOf(await readDatabases(server), 'shop', 'nobody', plain)
   await createScratch(server, ours, { like, settings: { settings: [], grants: null } }, { scratch: 'verify' })
   expect(server.postgres.transcript.join('\n')).toMatch(
     /with owner "shop_app" template template0 encoding 'UTF8'/,
@@ -57,11 +60,37 @@ test('it is like the database of that name, from template0, and marked', async (
 
 test('without one, it is what the server and the inventory say', async () => {
   const all = await readDatabases(serverWith())
-  expect(shapeOf(all, 'shop', 'shop_app', undefined)).toMatchObject({ owner: 'shop_app', collate: 'C.UTF-8' })
-  expect(shapeOf(all, 'shop', 'shop_app', 'de_DE.UTF-8')).toMatchObject({
+  expect(shapeOf(all, 'shop', 'shop_app', plain)).toMatchObject({ owner: 'shop_app', collate: 'C.UTF-8' })
+  expect(shapeOf(all, 'shop', 'shop_app', { ...plain, locale: 'de_DE.UTF-8' })).toMatchObject({
     provider: 'libc',
     encoding: 'UTF8',
     collate: 'de_DE.UTF-8',
     ctype: 'de_DE.UTF-8',
   })
+})
+
+const dumped: Properties = {
+  encoding: 'LATIN1',
+  provider: null,
+  collate: 'de_DE.ISO-8859-1',
+  ctype: 'de_DE.ISO-8859-1',
+  locale: null,
+  icuRules: null,
+  connectionLimit: 40,
+  words: 'our shop',
+  settings: [],
+  grants: null,
+}
+const text = { encoding: 'LATIN1', provider: 'libc', collate: 'de_DE.ISO-8859-1' }
+
+test('of one that is gone, all is as it was dumped, whatever the inventory says of new ones', async () => {
+  const all = await readDatabases(serverWith())
+  const shape = shapeOf(all, 'shop', 'shop_app', { properties: dumped, locale: 'C.UTF-8' })
+  expect(shape).toMatchObject({ ...text, owner: 'shop_app', connectionLimit: 40, words: '' })
+})
+
+test('of one that is there, only what its text needs', async () => {
+  const all = await readDatabases(serverWith({ name: 'shop', owner: 'present' }))
+  const shape = shapeOf(all, 'shop', 'shop_app', { ...plain, properties: dumped })
+  expect(shape).toMatchObject({ ...text, owner: 'present', connectionLimit: -1 })
 })

@@ -1,5 +1,6 @@
 import type { Estate } from '../inventory/estate.ts'
-import type { OpenUpload, Store } from '../s3/store.ts'
+import type { OpenUpload } from '../s3/open-uploads.ts'
+import type { Store } from '../s3/store.ts'
 import { type Backup, readBackups, type Shelf, standingOf } from './backups.ts'
 import type { Candidate } from './keep.ts'
 import { estatePrefix, evidenceFolder, prefixOf, subjectAt } from './layout.ts'

@@ -27,6 +27,19 @@ export class Client {
     this.#run = run
   }
 
+  get name(): string {
+    return this.#store.name
+  }
+
+  get bucket(): string {
+    return this.#store.entry.bucket
+  }
+
+  /** Ends with the run. */
+  get signal(): AbortSignal {
+    return this.#run.signal()
+  }
+
   /** Ends a little later than the run, for what is put right after a Ctrl-C. */
   get tidying(): AbortSignal {
     return this.#tidying.signal
@@ -60,7 +73,7 @@ export class Client {
   /** What was thrown while the store was asked, in our words. */
   explained(error: unknown, key?: string): unknown {
     // Whatever a connection says that we have cut ourselves.
-    if (this.#run.signal().aborted) {
+    if (this.signal.aborted) {
       return new HostError(this.#store.name, 'cancelled', 'cancelled', undefined, error)
     }
     return storeError(this.#store, error, key)
@@ -92,7 +105,7 @@ export class Client {
 
   /** Every request, also those that the client's own helpers make, which take no signal. */
   #endWithRun(client: S3Client): void {
-    const signal = this.#run.signal()
+    const { signal } = this
     const later = (): void => void setTimeout(() => this.#tidying.abort(), tidyingPatience).unref()
     signal.addEventListener('abort', later, { once: true })
     const { requestHandler } = client.config

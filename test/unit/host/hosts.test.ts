@@ -50,6 +50,15 @@ describe('machines', () => {
     expect(opened.every(({ closed }) => closed)).toBe(true)
   })
 
+  test('dial for those who speak to a server of their own; without one, this computer does', async () => {
+    const { hosts, opened } = await hostsWith({})
+    await expect(hosts.dial('pg-2', '192.0.2.9', 8006)).rejects.toThrow('pg-2: nobody is there')
+    expect(opened.map(({ host, dialled }) => [host, dialled])).toEqual([['pg-2', ['192.0.2.9:8006']]])
+    await expect(hosts.dial(undefined, '127.0.0.1', 1)).rejects.toThrow(
+      'this computer: cannot open 127.0.0.1:1',
+    )
+  })
+
   test('that could not be opened are tried again', async () => {
     let down = true
     const hosts = new Hosts(await estateOf(inventory), new RecordedRun(), async (name) => {

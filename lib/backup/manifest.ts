@@ -90,6 +90,8 @@ export const FolderManifest = z.object({
   files: z.int(),
   /** That it took on its disk. */
   bytes: z.int(),
+  /** `tar (GNU tar) 1.35`: another one may write the same in another way. */
+  tar: z.string(),
   ...common,
 })
 export type FolderManifest = z.infer<typeof FolderManifest>

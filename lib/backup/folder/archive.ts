@@ -24,6 +24,8 @@ const archiving = [
 /** A folder that can be backed up. */
 export interface FolderLook {
   bytes: number
+  /** As the manifest has it. */
+  tar: string
 }
 
 /** @throws TaskError when there is no such folder */
@@ -32,7 +34,12 @@ export async function lookAtFolder(host: Host, path: string): Promise<FolderLook
   const { stdout } = await host.read`
     if [ -d ${path} ]; then { du -s -D --block-size=1 -- ${path} 2> /dev/null || true; } | cut -f 1; fi`
   if (stdout.trim() === '') throw new TaskError(`there is no folder ${path} on ${host.name}`)
-  return { bytes: Number(stdout) }
+  return { bytes: Number(stdout), tar: await tarOf(host) }
+}
+
+export async function tarOf(host: Host): Promise<string> {
+  const { stdout } = await host.read`LC_ALL=C tar --version | sed -n 1p`
+  return stdout.trim()
 }
 
 export async function archiveToStore(

@@ -44,6 +44,7 @@ export async function backUpFolder(
         path,
         files,
         bytes: look.bytes,
+        tar: look.tar,
         ...common,
       }))
     },

@@ -11,7 +11,7 @@ import type { FolderManifest, Part } from '../manifest.ts'
 import { meter } from '../meter.ts'
 import { nameOf } from '../subject.ts'
 import { BadBackup, blame, type Trial, tryKey } from '../verdict.ts'
-import { archiveHash } from './archive.ts'
+import { archiveHash, tarOf } from './archive.ts'
 import { contentOf, makeScratch } from './scratch.ts'
 import { compareArchive, unpackArchive } from './unpack.ts'
 
@@ -78,6 +78,7 @@ export async function rebuildFolder(
 /**
  * Compares what was unpacked with what was archived. The archive has proven its SHA-256 while it was unpacked, so what
  * differs now says nothing of the backup.
+ * @returns what was compared, for the record
  * @throws TaskError that names the differences
  */
 export async function examineFolder(
@@ -85,32 +86,42 @@ export async function examineFolder(
   work: FolderTrial,
   scratch: string,
   warnings: readonly string[],
-): Promise<void> {
-  const { store, backup, identity, host } = work
-  const archive = archiveOf(work)
-  const folder = contentOf(scratch)
+): Promise<string> {
+  const { host, backup, manifest } = work
+  const name = nameOf(backup.subject)
+  for (const warning of warnings) session.warn(`${name}: ${warning}`)
+  let found = describeFolder(work)
   await session.prove('Compare it with what was archived', async (step) => {
-    if ((await archiveHash(host, folder)) === archive.plain.sha256) {
-      step.detail = `${describeFolder(work)}: archived again, they have the same SHA-256`
+    if ((await archiveHash(host, contentOf(scratch))) === archiveOf(work).plain.sha256) {
+      step.detail = `${found}: archived again, they have the same SHA-256`
       return
     }
-    // Another version of tar writes the same in another way. So it is read again, and compared by the tar there.
-    const content = await openPart(store, backup.prefix, archive, identity)
-    const differences = await compareArchive(host, folder, content)
-    if (differences.length > 0) {
-      throw new TaskError(`what was unpacked on ${host.name} is not what was archived`, {
-        seen: [...differences, ...warnings].join('\n'),
-        next: `see what the file system cannot keep, on ${host.name}: findmnt -T ${folder}`,
-      })
+    await compareAgain(work, contentOf(scratch))
+    found += '; ACLs and extended attributes not compared'
+    step.detail = `${found}; tar finds no difference`
+    const tar = await tarOf(host)
+    if (tar !== manifest.tar) {
+      session.note(`${name}: ${found}: it was made by ${manifest.tar}, and ${host.name} has ${tar}`)
+      return
     }
-    step.detail = `${describeFolder(work)}: tar finds no difference`
-    session.note(
-      `${nameOf(backup.subject)}: the tar of ${host.name} writes archives in another way than the one that made this, or ` +
-        'its file system keeps other attributes; names, contents, owners, rights and times are the same, ACLs and ' +
-        'extended attributes were not compared',
+    session.warn(
+      `${name}: names, contents, owners, rights and times are what they were; ACLs or extended attributes are not. ` +
+        `See what the file system keeps, on ${host.name}: findmnt -T ${scratch.slice(0, scratch.lastIndexOf('/')) || '/'}`,
     )
   })
-  for (const warning of warnings) session.warn(`${nameOf(backup.subject)}: ${warning}`)
+  return found
+}
+
+/** The archive is read once more, and compared by the tar there. @throws TaskError that names the differences */
+async function compareAgain(work: FolderTrial, folder: string): Promise<void> {
+  const { store, backup, identity, host } = work
+  const content = await openPart(store, backup.prefix, archiveOf(work), identity)
+  const differences = await compareArchive(host, folder, content)
+  if (differences.length === 0) return
+  throw new TaskError(`what was unpacked on ${host.name} is not what was archived`, {
+    seen: differences.join('\n'),
+    next: `see whether that machine and its disk are well, on ${host.name}: dmesg --level err,warn`,
+  })
 }
 
 /** `4812 files, 3.1 GB` */

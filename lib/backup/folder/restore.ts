@@ -66,9 +66,9 @@ async function restore(
     const { restoreMs, warnings } = await rebuildFolder(session, work, scratch).catch((error: unknown) =>
       judge(work, Math.round(performance.now() - start), error),
     )
-    await examineFolder(session, work, scratch, warnings)
+    const found = await examineFolder(session, work, scratch, warnings)
     await session.step('Record that it could be restored', async (step) => {
-      await approve(work, restoreMs, describeFolder(work)).catch((error: unknown) => {
+      await approve(work, restoreMs, found).catch((error: unknown) => {
         step.detail = `it is not recorded: ${error instanceof Error ? error.message : String(error)}`
       })
     })

@@ -49,16 +49,20 @@ export async function verifyFolder(
     )
     const scratch = scratchPath(base, 'verify', new Date())
     const drop = (): Promise<void> => dropScratch(host, scratch)
-    const restoreMs = await withScratch(session, { name: scratch, on: host.name, drop }, async () => {
-      const start = performance.now()
-      const unpacked = await rebuildFolder(session, work, scratch).catch((error: unknown) =>
-        judge(work, Math.round(performance.now() - start), error),
-      )
-      await examineFolder(session, work, scratch, unpacked.warnings)
-      return unpacked.restoreMs
-    })
+    const { restoreMs, found } = await withScratch(
+      session,
+      { name: scratch, on: host.name, drop },
+      async () => {
+        const start = performance.now()
+        const unpacked = await rebuildFolder(session, work, scratch).catch((error: unknown) =>
+          judge(work, Math.round(performance.now() - start), error),
+        )
+        const compared = await examineFolder(session, work, scratch, unpacked.warnings)
+        return { restoreMs: unpacked.restoreMs, found: compared }
+      },
+    )
     await session.step(`Record that ${backup.id} of ${name} is good`, async (step) => {
-      const said = await approve(work, restoreMs, describeFolder(work))
+      const said = await approve(work, restoreMs, found)
       if (!session.dryRun) step.detail = said
     })
   } finally {

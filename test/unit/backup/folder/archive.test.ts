@@ -29,7 +29,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 test('its files are counted, whatever they are called, and its folders are not', async () => {
-  const { bytes } = await lookAtFolder(host, folder)
+  const { bytes, tar } = await lookAtFolder(host, folder)
+  expect(tar).toMatch(/^tar \(GNU tar\) \d/)
   expect(bytes).toBeGreaterThan(0)
   const place = { at: 'x/', recipients }
   const { part, files, warnings } = await archiveToStore(

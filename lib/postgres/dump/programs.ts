@@ -25,13 +25,14 @@ export function lineOf(
   program: Program,
   database: string,
   words: readonly string[],
-  settings: readonly string[] = [],
+  more: readonly string[] = [],
 ): string {
-  const { folder, flags } = programs
+  const { folder, flags, settings } = programs
   return [
     'env',
     'PGAPPNAME=hausmeister',
     ...settings,
+    ...more,
     folder === '' ? program : `${folder}/${program}`,
     '--no-password',
     ...flags,

@@ -20,9 +20,15 @@ export interface Way {
   connection(database: string): string
   /** Flags that all of them take. */
   flags: string[]
+  /** Of their environment. What they say is told apart by its words, so those are to be English. */
+  settings: string[]
   /** Empty: the server knows us without one. */
   password: string
 }
+
+const english = ['LC_ALL=C']
+/** For superusers; somebody else would be refused for it. */
+const englishServer = ['PGOPTIONS=-c lc_messages=C']
 
 /** What of its stdin a line is given, after the greeting: everything, or so many bytes. */
 export type Input = 'all' | number
@@ -42,6 +48,7 @@ export async function wayTo({ estate, hosts }: Reaching, name: string, server: s
       inside: [],
       connection: connectionString,
       flags: ['-p', String(cluster.port)],
+      settings: [...english, ...englishServer],
       password: '',
     }
   }
@@ -54,6 +61,7 @@ export async function wayTo({ estate, hosts }: Reaching, name: string, server: s
       inside: opening.inside,
       connection: connectionString,
       flags: [...opening.flags],
+      settings: [...english, ...englishServer],
       password: '',
     }
   }
@@ -85,6 +93,7 @@ export async function wayTo({ estate, hosts }: Reaching, name: string, server: s
       return url.href
     },
     flags: [],
+    settings: english,
     password,
   }
 }

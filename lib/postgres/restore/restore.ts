@@ -12,7 +12,7 @@ export class RestoreError extends TaskError {
   readonly blamesDump: boolean
 
   constructor(message: string, seen: string, cause: unknown) {
-    const remedy = remedies.find(({ when }) => when.test(seen))
+    const remedy = remedies.find(({ when }) => when.test(seen)) ?? (isForeign(seen) ? foreign : undefined)
     super(message, { seen, next: remedy?.next, cause })
     this.blamesDump = remedy === undefined && seen.includes('pg_restore: error: ')
   }
@@ -32,7 +32,7 @@ export async function restoreDump(
 ): Promise<void> {
   const { host, place } = program
   const words = ['--exit-on-error', ...(roles ? [] : ['--no-owner', '--no-acl'])]
-  const line = lineOf(program, 'pg_restore', database, words, ['LC_ALL=C'])
+  const line = lineOf(program, 'pg_restore', database, words)
   // It may end before it has read all, and then nobody would know whether the rest was whole.
   const script = scriptOf(program, `${line} && cat > /dev/null`, bytes)
   const command = host.change({
@@ -52,6 +52,15 @@ export async function restoreDump(
 }
 
 const mostLines = 20
+
+/** The server has spoken, and not in English: PostgreSQL translates the word for an error, too. */
+function isForeign(seen: string): boolean {
+  return /could not execute query: |COPY failed for table |PQputCopy/.test(seen) && !/ERROR: {2}/.test(seen)
+}
+
+const foreign = {
+  next: 'see what that server says: its messages are not in English, so that nothing is recorded for them',
+}
 
 /** What it says when it is not the dump's fault. */
 const remedies = [

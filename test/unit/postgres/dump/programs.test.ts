@@ -70,7 +70,7 @@ test('on our machines it is the user postgres at the socket', async () => {
   expect([programs.host.name, programs.host.user, programs.password]).toEqual(['db', 'postgres', ''])
   expect(lineOf(programs, 'psql', "it's", ['-q'], ['PGCLIENTENCODING=UTF8'])).toBe(
     'env ' +
-      `${quote('PGAPPNAME=hausmeister')} ${quote('PGCLIENTENCODING=UTF8')} ` +
+      `${quote('PGAPPNAME=hausmeister')} ${quote('LC_ALL=C')} ${quote('PGOPTIONS=-c lc_messages=C')} ${quote('PGCLIENTENCODING=UTF8')} ` +
       `/usr/lib/postgresql/17/bin/psql --no-password -p 5433 -q -d ${quote(String.raw`dbname='it\'s'`)}`,
   )
 })
@@ -80,6 +80,8 @@ test('a managed server is dumped from where it is reached, with its password apa
     'postgresql://admin:p%40ss@pg.example:6432/postgres?sslmode=require&schema=public&pgbouncer=true'
   const programs = await programsFor(await stage(url), 'far', 'far', 15)
   expect([programs.host.name, programs.password, programs.version]).toEqual(['desk', 'p@ss', '15.14'])
+  // A server refuses who may not set its language.
+  expect(programs.settings).toEqual(['LC_ALL=C'])
   expect(programs.connection('a b')).toBe('postgresql://admin@pg.example:6432/a%20b?sslmode=require')
 })
 

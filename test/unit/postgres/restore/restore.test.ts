@@ -18,6 +18,7 @@ function programOn(script: Script, run = new RecordedRun()): RestoreProgram {
     host: new Host(new Access(machine, async () => undefined), run, 'postgres'),
     connection: (database) => `dbname='${database}'`,
     flags: ['-p', '5432'],
+    settings: [],
     password: 'secret word',
     folder: '/usr/lib/postgresql/17/bin',
     version: '17.6',
@@ -95,6 +96,16 @@ describe('what it says when it fails', () => {
     'pg_restore: error: could not execute query: ERROR:  collation "de_DE" for encoding "UTF8" does not exist',
   ])('%s: it is not, and what to do is told', async (said) => {
     expect(await failed(said)).toMatchObject({ blamesDump: false, next: expect.any(String) })
+  })
+
+  test.each([
+    'pg_restore: error: could not execute query: FEHLER:  konnte Datei »base/1/2« nicht erweitern: Auf dem Gerät ist kein Speicherplatz mehr verfügbar',
+    'pg_restore: error: COPY failed for table "a": FEHLER:  doppelter Schlüsselwert verletzt Unique-Constraint »b«',
+  ])('%s: who knows; nothing is said of the dump', async (said) => {
+    expect(await failed(said)).toMatchObject({
+      blamesDump: false,
+      next: expect.stringContaining('not in English'),
+    })
   })
 
   test('killed: it is not', async () => {

@@ -51,7 +51,9 @@ export async function backUpDatabase(
       const dumped = await session.step(`Dump ${name}`, async (step) => {
         const told = progressOf(session, step, last)
         const made = { programs, database, bytes: look.bytes, behind }
-        const { part, contents, taken } = await dumpToStore(store, { at, recipients }, made, told)
+        const { part, contents, taken } = await dumpToStore(store, { at, recipients }, made, told, (why) =>
+          session.note(`${name}: ${why}`),
+        )
         step.detail = `${describePart(part)}; ${describeContents(contents)}`
         return { part, contents, taken }
       })

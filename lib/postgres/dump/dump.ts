@@ -1,5 +1,6 @@
 import { type Flow, FlowError } from '../../host/flow.ts'
 import { TaskError } from '../../task/errors.ts'
+import { PostgresError } from '../server.ts'
 import { lineOf, type Program, type Programs } from './programs.ts'
 import { greetingOf, scriptOf } from './way.ts'
 
@@ -29,6 +30,15 @@ function stream(programs: Programs, program: Program, database: string, words: s
   const shown = [program, ...words, database].join(' ')
   return programs.host.stream({ input: greetingOf(programs), keepInputOpen: true, shown })`
     exec bash -c ${script}`
+}
+
+/**
+ * Whether a table was dropped in the moment between a snapshot and the locks that pg_dump takes on all that it has found
+ * there. Another snapshot does not have it.
+ */
+export function hasVanished(error: unknown): boolean {
+  const said = error instanceof FlowError ? error.seen : error instanceof PostgresError ? error.message : ''
+  return /relation (with OID \d+|".*") does not exist|could not open relation with OID/.test(said)
 }
 
 /** What pg_dump said, with what to do about it where that is known. */

@@ -84,8 +84,10 @@ async function removeSchedule(session: Session<Flags>, schedule: BackupSchedule)
   const running = await scheduler.running(names)
   if (running.length === 0) return
   const atWork = `${running.join(' and ')} is at work on ${schedule.host}`
-  if (session.flags.destroyData && !session.dryRun) {
-    throw new TaskError(`${atWork}, so nothing is destroyed`, {
+  const { server } = backupOf(session.estate).store
+  if ((session.flags.destroyData || server) && !session.dryRun) {
+    const stays = session.flags.destroyData ? 'nothing is destroyed' : 'its store stays'
+    throw new TaskError(`${atWork}, so ${stays}`, {
       code: exitCode.locked,
       next: `wait until it has ended, or on ${schedule.host}: systemctl stop ${running.join(' ')}`,
     })
@@ -131,7 +133,7 @@ async function destroyInStore(
 async function hasOthers(session: Session<Flags>, store: Store): Promise<boolean> {
   const prefix = estatePrefix(session.estate.name)
   const buckets = (await store.buckets()).filter((name) => name !== store.entry.bucket)
-  const objects = (await store.list('')).filter(({ key }) => !key.startsWith(prefix))
+  const objects = (await store.versions('')).filter(({ key }) => !key.startsWith(prefix))
   const others = [
     ...buckets.map((name) => `the bucket ${name}`),
     ...objects.slice(0, 1).map(({ key }) => key),

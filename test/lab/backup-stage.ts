@@ -7,6 +7,7 @@ import { objects, readObject } from './bucket.ts'
 import { faults } from './faults/store-faults.ts'
 import { type Outcome, type RunOptions, runTask } from './faults/task-run.ts'
 import type { Lab } from './lab.ts'
+import { psqlOn } from './postgres.ts'
 
 /** The lab's databases and store with an inventory that a test changes. */
 export class BackupStage {
@@ -70,13 +71,8 @@ export class BackupStage {
   }
 
   /** SQL as postgres on a machine; unaligned, tuples only. */
-  async psql(host: string, statement: string, database = 'postgres'): Promise<string> {
-    const { stdout } = await this.lab.sh(
-      host,
-      `cd /; runuser -u postgres -- psql -X -q -At -v ON_ERROR_STOP=1 -d ${database}`,
-      { input: statement },
-    )
-    return stdout
+  psql(host: string, statement: string, database?: string): Promise<string> {
+    return psqlOn(this.lab, host, statement, database)
   }
 
   /** All manifests that there are, the oldest first. */

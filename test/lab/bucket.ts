@@ -13,23 +13,23 @@ swift() { curl -s -H "X-Auth-Token: $token" "$@"; }
 
 /** The bucket, empty. */
 export async function makeBucket(lab: Lab): Promise<void> {
-  await run(lab, 'swift -f -X PUT "$url/$bucket"')
+  await inBucket(lab, 'swift -f -X PUT "$url/$bucket"')
 }
 
 /** Keys of all objects. */
 export async function objects(lab: Lab, prefix = ''): Promise<string[]> {
-  return lines(await run(lab, `swift "$url/$bucket?prefix=${inUrl(prefix)}"`))
+  return lines(await inBucket(lab, `swift "$url/$bucket?prefix=${inUrl(prefix)}"`))
 }
 
 /** What uploads that were not ended have left. */
 export async function pieces(lab: Lab): Promise<string[]> {
-  const all = lines(await run(lab, 'swift "$url/$bucket+segments" | grep -v "<html>" || true'))
+  const all = lines(await inBucket(lab, 'swift "$url/$bucket+segments" | grep -v "<html>" || true'))
   const whole = await objects(lab)
   return all.filter((piece) => !whole.some((key) => piece.startsWith(`${key}/`)))
 }
 
 export async function readObject(lab: Lab, key: string): Promise<string> {
-  return run(lab, `swift -f "$url/$bucket/${inUrl(key)}"`)
+  return inBucket(lab, `swift -f "$url/$bucket/${inUrl(key)}"`)
 }
 
 /** Runs a script on a machine with the object on its stdin. */
@@ -45,7 +45,8 @@ export async function pipeObject(lab: Lab, host: string, key: string, script: st
   return stdout
 }
 
-async function run(lab: Lab, script: string): Promise<string> {
+/** A script with `swift` (curl as the store's user), `$url` and `$bucket`. */
+export async function inBucket(lab: Lab, script: string): Promise<string> {
   const { store } = await lab.secrets()
   return (await lab.sh('pbs', `${curl}${script}`, { input: `${store}\n` })).stdout
 }

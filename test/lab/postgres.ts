@@ -87,3 +87,18 @@ export async function provisionPostgres(lab: Lab): Promise<void> {
   if (up.includes('pg-replica')) await lab.sh('pg-replica', standby, { input: `${replication}\n` })
   await lab.sh('pg-primary', `systemctl start postgresql@17-main\n${idleSlots}`)
 }
+
+/** SQL as postgres on a machine; unaligned, tuples only. */
+export async function psqlOn(
+  lab: Lab,
+  host: string,
+  statement: string,
+  database = 'postgres',
+): Promise<string> {
+  const { stdout } = await lab.sh(
+    host,
+    `cd /; runuser -u postgres -- psql -X -q -At -v ON_ERROR_STOP=1 -d ${database}`,
+    { input: statement },
+  )
+  return stdout
+}

@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { inBucket, makeBucket, objects, readObject } from './bucket.ts'
 import { type Outcome, type RunOptions, runTask } from './faults/task-run.ts'
 import type { Lab } from './lab.ts'
-import { storeAccount } from './secrets.ts'
+import { psqlOn } from './postgres.ts'
 
 /** What the backups of a stage are of. */
 export interface Shelf {
@@ -20,15 +21,6 @@ const ofDatabase: Shelf = {
   at: 'weltenwind/postgres/main/weltenwind/',
   objects: ['dump.age', 'globals.age', 'manifest.json'],
 }
-
-/** The store as another tool sees it: curl, by Swift's own API. */
-const swift = `set -eu
-read -r secret
-head=$(curl -sf -o /dev/null -D - -H 'X-Storage-User: ${storeAccount}' -H "X-Storage-Pass: $secret" http://192.168.2.20:8080/auth/v1.0 | tr -d '\\r')
-bucket=$(sed -n 's/^x-storage-url: //ip' <<< "$head")/weltenwind-backups
-token=$(sed -n 's/^x-auth-token: //ip' <<< "$head")
-swift() { curl -sf -H "X-Auth-Token: $token" "$@"; }
-`
 
 export interface Fields {
   backup?: Record<string, unknown>
@@ -67,16 +59,21 @@ export class RestoreStage {
   async run(
     task: string,
     flags: string[] = [],
-    { backup, main, others }: Fields = {},
+    fields: Fields = {},
     options: RunOptions = {},
   ): Promise<Outcome> {
+    await this.write(fields)
+    return runTask(this.lab, task, ['--inventory', this.inventory, ...flags], options)
+  }
+
+  /** The inventory with these fields changed. */
+  async write({ backup, main, others }: Fields): Promise<void> {
     const inventory = JSON.parse(await readFile(this.lab.files.inventory, 'utf8'))
     delete inventory.postgres.main.pooler
     Object.assign(inventory.postgres.main, main)
     Object.assign(inventory.postgres, others)
     const changed = { ...inventory, apps: {}, backup: { ...inventory.backup, ...backup } }
     await writeFile(this.inventory, JSON.stringify(changed))
-    return runTask(this.lab, task, ['--inventory', this.inventory, ...flags], options)
   }
 
   verify(id: string, fields: Fields = {}, options: RunOptions = {}): Promise<Outcome> {
@@ -88,13 +85,8 @@ export class RestoreStage {
   }
 
   /** SQL as postgres on a machine; unaligned, tuples only. */
-  async psql(host: string, statement: string, database = 'postgres'): Promise<string> {
-    const { stdout } = await this.lab.sh(
-      host,
-      `cd /; runuser -u postgres -- psql -X -q -At -v ON_ERROR_STOP=1 -d ${database}`,
-      { input: statement },
-    )
-    return stdout
+  psql(host: string, statement: string, database?: string): Promise<string> {
+    return psqlOn(this.lab, host, statement, database)
   }
 
   /** Names of the databases that restores make, and their comments. */
@@ -105,8 +97,8 @@ export class RestoreStage {
     )
   }
 
-  async makeBucket(): Promise<void> {
-    await this.store('swift -X PUT "$bucket"')
+  makeBucket(): Promise<void> {
+    return makeBucket(this.lab)
   }
 
   /** Makes a backup, and tells its name. */
@@ -119,43 +111,41 @@ export class RestoreStage {
   }
 
   async ids(): Promise<string[]> {
-    const { at } = this.#shelf
-    const keys = (await this.store(`swift "$bucket?prefix=${at}"`)).split('\n')
-    const length = decodeURIComponent(at).length
-    return [...new Set(keys.flatMap((key) => key.slice(length).split('/')[0] || []))]
+    const folder = decodeURIComponent(this.#shelf.at)
+    const keys = await objects(this.lab, folder)
+    return [...new Set(keys.flatMap((key) => key.slice(folder.length).split('/')[0] || []))]
   }
 
   /** A backup with all its objects under another name. */
   async copy(from: string, to: string): Promise<void> {
-    const { at, objects } = this.#shelf
-    await this.store(`for name in ${objects.join(' ')}; do
-      swift -X PUT -H "X-Copy-From: /weltenwind-backups/${at}${from}/$name" -H 'Content-Length: 0' "$bucket/${at}${to}/$name"
-    done`)
+    const { at, objects: names } = this.#shelf
+    await inBucket(
+      this.lab,
+      `for name in ${names.join(' ')}; do
+      swift -f -X PUT -H "X-Copy-From: /weltenwind-backups/${at}${from}/$name" -H 'Content-Length: 0' "$url/$bucket/${at}${to}/$name"
+    done`,
+    )
   }
 
   /** Replaces an object by what a command makes of it on its stdin. */
   async change(id: string, name: string, command: string): Promise<void> {
     const { at } = this.#shelf
-    await this.store(`swift -o /tmp/object "$bucket/${at}${id}/${name}"
+    await inBucket(
+      this.lab,
+      `swift -f -o /tmp/object "$url/$bucket/${at}${id}/${name}"
     ${command} < /tmp/object > /tmp/changed
-    swift -T /tmp/changed "$bucket/${at}${id}/${name}"; rm /tmp/object /tmp/changed`)
+    swift -f -T /tmp/changed "$url/$bucket/${at}${id}/${name}"; rm /tmp/object /tmp/changed`,
+    )
   }
 
   async remove(id: string, name: string): Promise<void> {
-    await this.store(`swift -X DELETE "$bucket/${this.#shelf.at}${id}/${name}"`)
+    await inBucket(this.lab, `swift -f -X DELETE "$url/$bucket/${this.#shelf.at}${id}/${name}"`)
   }
 
   /** What was recorded with a backup, the oldest first. */
   async evidence(id: string): Promise<{ outcome: string; findings: string[]; restoreMs: number }[]> {
-    const text = await this
-      .store(`swift "$bucket?prefix=${this.#shelf.at}${id}/verified/" | while read -r key; do
-      swift "$bucket/\${key//%/%25}" | tr -d '\\n'; echo; done`)
-    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
-  }
-
-  async store(script: string): Promise<string> {
-    const { store } = await this.lab.secrets()
-    return (await this.lab.sh('pbs', `${swift}${script}`, { input: `${store}\n` })).stdout
+    const keys = await objects(this.lab, `${decodeURIComponent(this.#shelf.at)}${id}/verified/`)
+    return Promise.all(keys.map(async (key) => JSON.parse(await readObject(this.lab, key))))
   }
 
   async close(): Promise<void> {

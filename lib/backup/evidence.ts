@@ -1,5 +1,6 @@
 import type { Store } from '../s3/store.ts'
 import { operator } from '../task/operator.ts'
+import { clock } from './clock.ts'
 import { evidenceFolder, stampOf } from './layout.ts'
 import type { Evidence } from './manifest.ts'
 
@@ -9,7 +10,7 @@ export async function writeEvidence(
   at: string,
   found: Pick<Evidence, 'restoreMs' | 'on' | 'outcome' | 'findings'>,
 ): Promise<void> {
-  const now = new Date()
+  const now = clock.now()
   const evidence: Evidence = { format: 1, by: operator(), at: now.toISOString(), ...found }
   await store.writeText(
     `${at}${evidenceFolder}${stampOf(now)}.json`,

@@ -3,6 +3,7 @@ import type { Store } from '../s3/store.ts'
 import { operator } from '../task/operator.ts'
 import type { Session, StepHandle } from '../task/session.ts'
 import type { Begun } from './begin.ts'
+import { clock } from './clock.ts'
 import { describeProgress } from './describe.ts'
 import { manifestName } from './layout.ts'
 import { type CommonManifest, type Manifest, manifestText, type Part } from './manifest.ts'
@@ -52,7 +53,7 @@ export async function finish(
             estate: session.estate.name,
             by: operator(),
             begun: begun.toISOString(),
-            ended: new Date().toISOString(),
+            ended: clock.now().toISOString(),
             taken: begun.toISOString(),
             recipients: backupOf(session.estate).recipients,
             parts,

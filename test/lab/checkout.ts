@@ -32,10 +32,15 @@ await runIfMain(import.meta, task)
 }
 
 /**
- * Puts node and hausmeister on a machine, as their user's own, with stand-ins for the tasks of backup: what is tried
- * is that they are run.
+ * Puts node and hausmeister on a machine, as their user's own.
+ * @param tasks `stand-ins`: of the tasks of backup, where what is tried is that they are run
  */
-export async function placeCheckout(lab: Lab, host: string, user: string): Promise<void> {
+export async function placeCheckout(
+  lab: Lab,
+  host: string,
+  user: string,
+  tasks: 'stand-ins' | 'real' = 'stand-ins',
+): Promise<void> {
   await removeCheckout(lab, host)
   await lab.sh(host, `install -d -o ${user} -g ${user} ${checkout} ${checkout}/tasks`)
   const modules = await execa('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
@@ -53,6 +58,7 @@ export async function placeCheckout(lab: Lab, host: string, user: string): Promi
     root,
     '-c',
     'lib',
+    ...(tasks === 'real' ? ['tasks'] : []),
     'package.json',
     'tsconfig.json',
     // What is installed: a bundle is made of it.
@@ -66,13 +72,13 @@ export async function placeCheckout(lab: Lab, host: string, user: string): Promi
     lab.controller('ssh', ['-F', lab.files.sshConfig, host, `tar -x -C ${checkout}`]),
   )
   await lab.sh(host, `ln -s ${checkout}/node /usr/local/bin/node`)
-  for (const name of ['backup-now', 'backup-verify', 'backup-prune']) {
+  for (const name of tasks === 'real' ? [] : ['backup-now', 'backup-verify', 'backup-prune']) {
     await lab.sh(host, `cat > ${checkout}/tasks/${name}.ts`, { input: standIn(name) })
   }
   const env = await readFile(lab.files.env, 'utf8')
   const input = env
     .split('\n')
-    .filter((line) => line.startsWith('BACKUP_'))
+    .filter((line) => tasks === 'real' || line.startsWith('BACKUP_'))
     .join('\n')
   await lab.sh(host, `umask 077; cat > ${checkout}/.env; chown ${user}: ${checkout}/.env`, { input })
 }

@@ -112,8 +112,11 @@ describe('a member', () => {
   })
 })
 
+function batch(...rows: object[]) {
+  return { cursor: { id: 0, firstBatch: rows } }
+}
+
 test('collections are counted with their indexes; an empty one, a view and a time series, too', async () => {
-  const batch = (...rows: object[]) => ({ cursor: { id: 0, firstBatch: rows } })
   const { server } = serverOf(
     answering(({ command }) => {
       if ('listCollections' in command) {

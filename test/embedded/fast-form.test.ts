@@ -81,7 +81,7 @@ test('a broken bundle is not run', async () => {
   expect(await say()).toEqual({ word: 'first', form: 'bundle' })
 })
 
-test('where nothing can be written tsx runs the task; a bundle that is there is taken, a stale one is not', async () => {
+test('where nothing can be written tsx runs the task, and why is told to who asks', async () => {
   await lock()
   expect(await say()).toEqual({ word: 'first', form: 'tsx' })
   const { stderr } = await fast(['tasks/say.ts'], { env: { NODE_DEBUG: 'hausmeister' } })

@@ -6,7 +6,7 @@
  *   npx tsx tasks/backup-down.ts
  *   npx tsx tasks/backup-down.ts --destroy-data      # asks you to type the name of the estate
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { describeBackups, destroyBackups, destroyProblems, proveDestroyed } from '../lib/backup/destroy.ts'
 import { estatePrefix } from '../lib/backup/layout.ts'

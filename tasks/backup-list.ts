@@ -6,7 +6,7 @@
  *   npx tsx tasks/backup-list.ts --only weltenwind
  *   npx tsx tasks/backup-list.ts --json | jq 'select(.event == "data").data | {subject, newest, verified, warnings}'
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { holdingData } from '../lib/backup/data.ts'
 import { type Holding, readHolding, strangersIn } from '../lib/backup/holding.ts'

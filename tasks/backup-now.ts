@@ -6,7 +6,7 @@
  *   npx tsx tasks/backup-now.ts --only weltenwind
  *   npx tsx tasks/backup-now.ts --quiet                  # cron: says nothing when all is well
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { eachSubject } from '../lib/backup/each.ts'
 import { backUpFolder } from '../lib/backup/folder/back-up.ts'

@@ -8,7 +8,7 @@
  *   npx tsx tasks/backup-pbs.ts --start vm-app           # a guest or a job, backed up now, to its end
  *   npx tsx tasks/backup-pbs.ts --files vm-app           # opens its newest backup, and lists what is in it
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { type Failure, failuresError } from '../lib/backup/failures.ts'
 import { surveyData } from '../lib/backup/guests/data.ts'

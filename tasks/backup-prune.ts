@@ -6,7 +6,7 @@
  *   npx tsx tasks/backup-prune.ts                # asks you to type the name of the bucket
  *   npx tsx tasks/backup-prune.ts --yes --quiet  # cron
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { readBackups } from '../lib/backup/backups.ts'
 import { readHolding } from '../lib/backup/holding.ts'

@@ -11,7 +11,7 @@
  *   npx tsx tasks/backup-restore.ts --folder vm-app:/srv/uploads --confirm vm-app:/srv/uploads
  *   npx tsx tasks/backup-restore.ts --folder vm-app:/srv/uploads --into spare:/srv/uploads
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { restoreFolder } from '../lib/backup/folder/restore.ts'
 import { folderPreflight } from '../lib/backup/folder/target.ts'

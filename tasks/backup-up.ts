@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { estatePrefix } from '../lib/backup/layout.ts'
 import {

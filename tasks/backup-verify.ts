@@ -8,7 +8,7 @@
  *   npx tsx tasks/backup-verify.ts --only vm-app:/srv/uploads
  *   npx tsx tasks/backup-verify.ts --quiet                  # cron: says nothing when all is well
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { eachSubject } from '../lib/backup/each.ts'
 import { verifyFolder } from '../lib/backup/folder/verify.ts'

@@ -6,7 +6,7 @@
  *   npx tsx tasks/network-trust.ts --host pg-primary --fingerprint SHA256:…   # scripts
  *   npx tsx tasks/network-trust.ts --host pg-primary --replace                # it was installed anew
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { fingerprint, forgetKeys, keyType, rememberKey } from '../lib/host/known-hosts.ts'
 import { TaskError } from '../lib/task/errors.ts'

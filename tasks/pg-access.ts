@@ -6,7 +6,7 @@
  *   npx tsx tasks/pg-access.ts
  *   npx tsx tasks/pg-access.ts --cluster main
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { accessLines, readHbaRules } from '../lib/postgres/hba.ts'
 import { checkConf, instanceOf } from '../lib/postgres/instance.ts'

@@ -6,7 +6,7 @@
  *   npx tsx tasks/pg-drift.ts --database weltenwind
  *   npx tsx tasks/pg-drift.ts --database weltenwind --yes   # scripts; exit code 1: there is drift
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { appShell } from '../lib/app/app.ts'
 import { readDatabases } from '../lib/postgres/catalog.ts'

@@ -5,7 +5,7 @@
  *   npx tsx tasks/pg-pooler.ts --cluster main --dry-run
  *   npx tsx tasks/pg-pooler.ts --cluster main
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { configure, isSame, putFilesBack, readFiles, writeFiles } from '../lib/pgbouncer/configuration.ts'
 import { describePools } from '../lib/pgbouncer/console.ts'

@@ -6,7 +6,7 @@
  *   npx tsx tasks/pg-replica.ts --cluster main
  *   npx tsx tasks/pg-replica.ts --host pg-replica --rebuild   # asks you to type "pg-replica"
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { baseBackup } from '../lib/postgres/replication/base-backup.ts'
 import {

@@ -8,7 +8,7 @@
  *   npx tsx tasks/pg-reset.ts --database weltenwind --yes    # scripts
  *   npx tsx tasks/pg-reset.ts --database weltenwind --undo   # puts the old one back
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { appShell } from '../lib/app/app.ts'
 import { runInApp } from '../lib/app/run.ts'

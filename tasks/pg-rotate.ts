@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { proveHealthy } from '../lib/app/health.ts'
 import { proveRenewed, unitToRestart } from '../lib/app/renewal.ts'

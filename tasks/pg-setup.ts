@@ -6,7 +6,7 @@
  *   npx tsx tasks/pg-setup.ts
  *   npx tsx tasks/pg-setup.ts --cluster main --yes    # scripts; a restart that ends sessions is not asked about
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { type DatabaseFacts, readDatabases } from '../lib/postgres/catalog.ts'
 import { type Current, readCurrent } from '../lib/postgres/conf.ts'

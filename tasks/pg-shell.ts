@@ -6,7 +6,7 @@
  *   npx tsx tasks/pg-shell.ts --database weltenwind
  *   npx tsx tasks/pg-shell.ts --cluster main           # its maintenance database
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { findPrimary } from '../lib/postgres/cluster.ts'
 import { lookAround } from '../lib/postgres/shell/look.ts'

@@ -6,7 +6,7 @@
  *   npx tsx tasks/pg-status.ts --cluster main
  *   npx tsx tasks/pg-status.ts --json | jq 'select(.event == "data").data.warnings'
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { statusData } from '../lib/postgres/status/data.ts'
 import { describeStatus } from '../lib/postgres/status/report.ts'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 
 import { execa } from 'execa'
-import { z } from 'zod'
+import * as z from 'zod'
 
 interface Count {
   passed: number

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 
 import { execa } from 'execa'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Account } from './account.ts'
 

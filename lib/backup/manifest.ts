@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { Collections } from '../mongo/collections.ts'
 import { Role } from '../mongo/standing.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { dockerUser, fromHome } from '../app/app.ts'
 import type { Host } from '../host/host.ts'

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { Inventory } from './inventory.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { Cursor } from './cursor.ts'
 import type { Finding } from './finding.ts'

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 
 import { parse } from 'dotenv'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { decodeText } from './text.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { type Collection, type Collections, isDumped, kindOf } from './collections.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { MongoServer } from './server.ts'
 import { ours } from './swap.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { size } from '../postgres/size.ts'
 import { TaskError } from '../task/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { TaskError } from '../task/errors.ts'
 import type { MongoServer } from './server.ts'

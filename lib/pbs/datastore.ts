@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { ProxmoxBackup } from '../inventory/inventory.ts'
 import { secretName } from '../inventory/secrets.ts'

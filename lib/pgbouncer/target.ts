@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Estate } from '../inventory/estate.ts'
 import type { PoolerEntry } from '../inventory/inventory.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { type Mark, readMark } from './mark.ts'
 import type { Server } from './server.ts'

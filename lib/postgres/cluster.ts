@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { title } from '../container/container.ts'
 import { dialContainer } from '../container/dial.ts'

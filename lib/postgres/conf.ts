@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Server } from './server.ts'
 import { sql } from './sql.ts'

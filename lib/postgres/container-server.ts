@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { type Container, findContainer } from '../container/container.ts'
 import type { Hosts } from '../host/hosts.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Proof } from '../task/confirm.ts'
 import { assertProof } from '../task/confirm.ts'

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 
 import type { Client } from 'pg'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Run } from '../host/events.ts'
 import type { Attempt, Holder } from '../host/lock.ts'

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 
 import ipaddr from 'ipaddr.js'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { parseCidr } from '../inventory/addresses.ts'
 import type { Estate } from '../inventory/estate.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { errorBehind, HostError } from '../host/errors.ts'
 import type { Run } from '../host/events.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { Environment } from '../inventory/inventory.ts'
 import { identifier, literal, sql, type Sql } from './sql.ts'

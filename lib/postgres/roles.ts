@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { isOf, makeVerifier } from './scram.ts'
 import type { Server } from './server.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import type { Attempt, Holder } from '../host/lock.ts'
 import { sql, type Sql } from './sql.ts'

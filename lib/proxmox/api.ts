@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { errorBehind, HostError } from '../host/errors.ts'
 import type { Run } from '../host/events.ts'

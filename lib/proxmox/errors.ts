@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { HostError } from '../host/errors.ts'
 import { TaskError, type TaskErrorDetails } from '../task/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Perl has no booleans: the API writes 1 and 0, and newer parts of it true and false. */
 export const Flag = z

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Api, Parameters } from '../proxmox/api.ts'
 import { Flag } from '../proxmox/flag.ts'

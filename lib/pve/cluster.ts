@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { errorBehind, HostError } from '../host/errors.ts'
 import type { ProxmoxCluster } from '../inventory/inventory.ts'

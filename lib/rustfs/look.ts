@@ -1,5 +1,5 @@
 import { parse } from 'dotenv'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Run } from '../host/events.ts'
 import { Limiter } from '../host/limiter.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 // Apart from flags.ts, so that help, which has to come at once, loads nothing that reads a command line.
 

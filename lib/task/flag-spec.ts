@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** One flag, as the command line and `--help` see it. */
 export type FlagSpec = {

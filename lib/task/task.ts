@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import type { Estate } from '../inventory/estate.ts'
 import type { SecretRef } from '../inventory/secrets.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { fastForm } from '../../lib/schedule/checkout.ts'
 import { makeBucket } from '../lab/bucket.ts'

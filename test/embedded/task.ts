@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
 import { execa, type Subprocess } from 'execa'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What the tests look at in the events of `--json`. */
 const TaskEvent = z.object({

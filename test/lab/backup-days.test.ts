@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { checkout, placeCheckout, removeCheckout } from './checkout.ts'
 import { notes } from './faults/task-run.ts'

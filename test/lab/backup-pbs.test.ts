@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { begins, type Outcome, type RunOptions, runTask } from './faults/task-run.ts'
 import { openLab } from './lab.ts'

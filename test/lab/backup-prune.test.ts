@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { backup, idOf, Shelves } from './backup/shelves.ts'
 import { changes, notes, type Outcome } from './faults/task-run.ts'

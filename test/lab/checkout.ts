@@ -15,7 +15,7 @@ export const checkout = '/opt/hausmeister'
 function standIn(name: string): string {
   return `import { appendFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { z } from 'zod'
+import * as z from 'zod'
 import { backupOf, openStore, storeSecrets } from '../lib/backup/target.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 export const task = defineTask({

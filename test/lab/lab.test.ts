@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { loadEstate } from '../../lib/inventory/load.ts'
 import { secretRefs } from '../../lib/inventory/secrets.ts'

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { Stage } from './faults/stage.ts'
 import { notes, type Outcome, runTask } from './faults/task-run.ts'

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { suites } from './machines.ts'
 import { filesOf, type Place } from './place.ts'

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { execa } from 'execa'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { filesOf, type Place } from './place.ts'
 

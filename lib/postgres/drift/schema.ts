@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Server } from '../server.ts'
 import { sql } from '../sql.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { StringDecoder } from 'node:string_decoder'
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ProcessPromise } from 'zx/core'
 
 import { PostgresError } from '../server.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { TaskError } from '../../task/errors.ts'
 import { findPrimary, membersOf, type Reaching, reasonOf } from '../cluster.ts'

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { errorBehind, HostError } from '../../host/errors.ts'
 import type { Hosts } from '../../host/hosts.ts'

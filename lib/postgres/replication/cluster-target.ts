@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { EstateError } from '../../inventory/errors.ts'
 import type { Estate } from '../../inventory/estate.ts'

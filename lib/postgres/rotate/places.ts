@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { passwordsOf, withPassword } from '../../app/urls.ts'
 import { variablePasswords, withVariable } from '../../app/variables.ts'

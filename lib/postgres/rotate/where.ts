@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { envFilePath } from '../../app/env-file.ts'
 import type { Host } from '../../host/host.ts'

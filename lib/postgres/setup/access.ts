@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Run } from '../../host/events.ts'
 import { TaskError } from '../../task/errors.ts'

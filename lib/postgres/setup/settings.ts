@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Run } from '../../host/events.ts'
 import { TaskError } from '../../task/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { DatabaseRow, databasesQuery } from '../catalog.ts'
 import { PostgresError, type Server } from '../server.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { appShell } from '../../app/app.ts'
 import { listMigrations } from '../../app/migrations.ts'

@@ -5,7 +5,7 @@
 import { text } from 'node:stream/consumers'
 
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { backupOf } from '../../../lib/backup/target.ts'
 import { loadEstate } from '../../../lib/inventory/load.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { HostError } from '../../../lib/host/errors.ts'
 import { DriverServer } from '../../../lib/postgres/driver-server.ts'

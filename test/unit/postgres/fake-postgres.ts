@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { Attempt } from '../../../lib/host/lock.ts'
 import { PostgresError, type Script, type Server } from '../../../lib/postgres/server.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { errorBehind, HostError } from '../../../lib/host/errors.ts'
 import { Access, Host } from '../../../lib/host/host.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import { TaskError } from '../../../lib/task/errors.ts'
 import { explain } from '../../../lib/task/explain.ts'

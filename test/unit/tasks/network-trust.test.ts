@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import { Hosts } from '../../../lib/host/hosts.ts'
 import { fingerprint, KnownHosts, rememberKey, type Verdict } from '../../../lib/host/known-hosts.ts'

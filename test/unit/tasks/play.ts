@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import type { Change } from '../../../lib/host/events.ts'
 import { Hosts } from '../../../lib/host/hosts.ts'

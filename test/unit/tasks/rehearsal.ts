@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import { HostError } from '../../../lib/host/errors.ts'
 import { Hosts } from '../../../lib/host/hosts.ts'

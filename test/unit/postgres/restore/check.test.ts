@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 import { ask } from '../../../../lib/postgres/restore/check.ts'
 import type { Sql } from '../../../../lib/postgres/sql.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { Access, Host } from '../../../../lib/host/host.ts'
 import { checkRoom } from '../../../../lib/postgres/restore/room.ts'

@@ -1,6 +1,8 @@
 import type { ProcessPromise } from 'zx/core'
 
+import { dockerUser } from '../container/docker-user.ts'
 import { leash } from '../container/leash.ts'
+import { fromHome } from '../host/home.ts'
 import type { Host } from '../host/host.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { Command, CommandOptions } from '../host/shell.ts'
@@ -58,11 +60,6 @@ export async function appShell(hosts: Hosts, app: App): Promise<AppShell> {
   }
 }
 
-/** `~` in an argument is a letter like others: we are at home already when we go there. */
-export function fromHome(directory: string): string {
-  return directory.replace(/^~\//, './')
-}
-
 type Template = ReturnType<Extract<Command, (options: CommandOptions) => unknown>>
 
 function appCommands(
@@ -80,10 +77,4 @@ function appCommands(
     change: (command, options = {}) =>
       start(host.change({ ...always, shown: shown(command), ...options }), command),
   }
-}
-
-/** Members of the group docker need no sudo for it. */
-export async function dockerUser(login: Host): Promise<Host> {
-  const groups = await login.read`id -nG`.text()
-  return groups.trim().split(' ').includes('docker') ? login : login.as('root')
 }

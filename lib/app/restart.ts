@@ -1,7 +1,8 @@
 import { userManager } from '../container/container.ts'
+import { dockerUser } from '../container/docker-user.ts'
+import { fromHome } from '../host/home.ts'
 import type { Host } from '../host/host.ts'
 import type { App } from '../inventory/inventory.ts'
-import { dockerUser, fromHome } from './app.ts'
 
 /**
  * Lets an app read its settings again.

@@ -1,12 +1,13 @@
 import * as z from 'zod'
 
-import { dockerUser, fromHome } from '../app/app.ts'
+import { fromHome } from '../host/home.ts'
 import type { Host } from '../host/host.ts'
 import type { Hosts } from '../host/hosts.ts'
 import type { ContainerEntry } from '../inventory/inventory.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { TaskError } from '../task/errors.ts'
 import { exitCode } from '../task/exit-code.ts'
+import { dockerUser } from './docker-user.ts'
 
 /** A container that runs, as its machine tells of it. */
 export interface Container {

@@ -1,4 +1,5 @@
-import { dockerUser, fromHome } from '../app/app.ts'
+import { dockerUser } from '../container/docker-user.ts'
+import { fromHome } from '../host/home.ts'
 import type { Host } from '../host/host.ts'
 import type { ComposeApp, ComposePooler as Entry } from '../inventory/inventory.ts'
 import { TaskError } from '../task/errors.ts'

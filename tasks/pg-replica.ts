@@ -36,10 +36,10 @@ import { allowRewind, rewind, rewindProblem, tryRewind } from '../lib/postgres/r
 import { dropIdleSlot, ensureSlot } from '../lib/postgres/replication/slot.ts'
 import { proveReplication, streams, watchStandby } from '../lib/postgres/replication/stream.ts'
 import { parseHistory } from '../lib/postgres/replication/timeline.ts'
-import { size } from '../lib/postgres/size.ts'
 import { fromProblems, TaskError } from '../lib/task/errors.ts'
 import { exitCode } from '../lib/task/exit-code.ts'
 import type { Session } from '../lib/task/session.ts'
+import { size } from '../lib/task/size.ts'
 import { defineTask, runIfMain } from '../lib/task/task.ts'
 
 const flags = z.object({

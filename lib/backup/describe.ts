@@ -1,5 +1,5 @@
 import type { Contents } from '../postgres/dump/contents.ts'
-import { size } from '../postgres/size.ts'
+import { size } from '../task/size.ts'
 import { duration } from '../task/text.ts'
 import type { Part } from './manifest.ts'
 import type { Progress } from './part.ts'

@@ -1,4 +1,4 @@
-import { size } from '../postgres/size.ts'
+import { size } from '../task/size.ts'
 import { duration, wrap } from '../task/text.ts'
 import { ageOf } from './age.ts'
 import { type Backup, bytesOf, standingOf } from './backups.ts'

@@ -1,5 +1,5 @@
-import { size } from '../postgres/size.ts'
 import type { Session, StepHandle } from '../task/session.ts'
+import { size } from '../task/size.ts'
 import { duration } from '../task/text.ts'
 
 /** What is between two words of progress. Milliseconds. */

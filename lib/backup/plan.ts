@@ -1,5 +1,5 @@
 import type { Keep } from '../inventory/inventory.ts'
-import { size } from '../postgres/size.ts'
+import { size } from '../task/size.ts'
 import { ageOf } from './age.ts'
 import { type Backup, bytesOf, standingOf } from './backups.ts'
 import { candidatesOf, type Holding, type Upload } from './holding.ts'

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 
-import { size } from '../postgres/size.ts'
 import { TaskError } from '../task/errors.ts'
+import { size } from '../task/size.ts'
 import type { MongoServer } from './server.ts'
 
 const Disk = z.object({ fsUsedSize: z.number(), fsTotalSize: z.number() })

@@ -1,6 +1,6 @@
-import { size } from '../../postgres/size.ts'
 import type { Store } from '../../s3/store.ts'
 import type { Session } from '../../task/session.ts'
+import { size } from '../../task/size.ts'
 import { begin } from '../begin.ts'
 import { describePart } from '../describe.ts'
 import { archiveName, manifestName } from '../layout.ts'

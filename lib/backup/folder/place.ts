@@ -1,7 +1,7 @@
 import type { Host } from '../../host/host.ts'
-import { size } from '../../postgres/size.ts'
 import { TaskError } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
+import { size } from '../../task/size.ts'
 
 /** A place on a machine where a folder is, or is to be. */
 export interface Place {

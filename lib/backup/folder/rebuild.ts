@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 
 import type { Host } from '../../host/host.ts'
-import { size } from '../../postgres/size.ts'
 import { TaskError } from '../../task/errors.ts'
 import type { Session } from '../../task/session.ts'
+import { size } from '../../task/size.ts'
 import { duration } from '../../task/text.ts'
 import { openPart } from '../fetch.ts'
 import { archiveName } from '../layout.ts'

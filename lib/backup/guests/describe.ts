@@ -1,4 +1,4 @@
-import { size } from '../../postgres/size.ts'
+import { size } from '../../task/size.ts'
 import { ageOf } from '../age.ts'
 import { tableOf } from '../listing.ts'
 import { type GuestBackup, guestStates } from './judge.ts'

@@ -1,7 +1,7 @@
 import { snapshotName } from '../../pbs/datastore.ts'
-import { size } from '../../postgres/size.ts'
 import type { Listing, Volume } from '../../pve/files.ts'
 import { TaskError } from '../../task/errors.ts'
+import { size } from '../../task/size.ts'
 import type { GuestBackup } from './judge.ts'
 import type { Survey } from './survey.ts'
 

@@ -1,6 +1,6 @@
 import { readSnapshots } from '../../pbs/datastore.ts'
-import { size } from '../../postgres/size.ts'
 import { startOf } from '../../pve/tasks.ts'
+import { size } from '../../task/size.ts'
 import type { StartedRun } from './start.ts'
 import type { Survey } from './survey.ts'
 

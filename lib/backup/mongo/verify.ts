@@ -1,13 +1,14 @@
 import { readCollections } from '../../mongo/collections.ts'
+import { dropLeftovers, insistOnDrop } from '../../mongo/drop.ts'
 import { findPrimary } from '../../mongo/members.ts'
 import { createScratch, scratchName } from '../../mongo/scratch.ts'
 import type { Standing } from '../../mongo/standing.ts'
-import { dropLeftovers, withScratch } from '../../mongo/with-scratch.ts'
-import { size } from '../../postgres/size.ts'
 import type { Store } from '../../s3/store.ts'
 import type { Session } from '../../task/session.ts'
+import { size } from '../../task/size.ts'
 import { mongoManifest, toVerify } from '../choose.ts'
 import { pickBackup } from '../pick.ts'
+import { withScratch } from '../scratch.ts'
 import { type MongoSubject, nameOf } from '../subject.ts'
 import { identityOf } from '../target.ts'
 import { approve, condemn, judge } from '../verdict.ts'
@@ -37,20 +38,25 @@ export async function verifyMongo(
       return found
     })
     for (const remark of ready.remarks) session.warn(`${name}: ${remark}`)
-    const { restoreMs, wrong } = await withScratch(session, server, scratch, async () => {
-      const start = performance.now()
-      await session.step(`Create ${scratch} on ${server.name}`, () => createScratch(server, scratch))
-      const renamings = [{ from: `${manifest.database}.*`, to: `${scratch}.*` }]
-      const ms = await rebuild(session, work, ready, { into: scratch, renamings }).catch((error: unknown) =>
-        judge(work, Math.round(performance.now() - start), error),
-      )
-      const found: string[] = []
-      await session.prove(`Compare it with the manifest`, async (step) => {
-        found.push(...examine(work, await readCollections(server, scratch)))
-        step.detail = found.length === 0 ? describeExamined(work) : `${found.length} differences`
-      })
-      return { restoreMs: ms, wrong: found }
-    })
+    const drop = (): Promise<void> => insistOnDrop(server, scratch)
+    const { restoreMs, wrong } = await withScratch(
+      session,
+      { name: scratch, on: server.name, drop },
+      async () => {
+        const start = performance.now()
+        await session.step(`Create ${scratch} on ${server.name}`, () => createScratch(server, scratch))
+        const renamings = [{ from: `${manifest.database}.*`, to: `${scratch}.*` }]
+        const ms = await rebuild(session, work, ready, { into: scratch, renamings }).catch((error: unknown) =>
+          judge(work, Math.round(performance.now() - start), error),
+        )
+        const found: string[] = []
+        await session.prove(`Compare it with the manifest`, async (step) => {
+          found.push(...examine(work, await readCollections(server, scratch)))
+          step.detail = found.length === 0 ? describeExamined(work) : `${found.length} differences`
+        })
+        return { restoreMs: ms, wrong: found }
+      },
+    )
     if (wrong.length > 0) await condemn(work, restoreMs, wrong)
     await session.step(`Record that ${backup.id} of ${name} is good`, async (step) => {
       const said = await approve(work, restoreMs, describeExamined(work))

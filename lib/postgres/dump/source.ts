@@ -1,10 +1,10 @@
 import * as z from 'zod'
 
 import { TaskError } from '../../task/errors.ts'
+import { size } from '../../task/size.ts'
 import { findPrimary, membersOf, type Reaching, reasonOf } from '../cluster.ts'
 import { bytesBetween, Lsn } from '../replication/lsn.ts'
 import type { Server } from '../server.ts'
-import { size } from '../size.ts'
 import { sql } from '../sql.ts'
 
 /** The server of a cluster that is dumped. */

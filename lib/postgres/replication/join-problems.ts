@@ -1,5 +1,5 @@
+import { size } from '../../task/size.ts'
 import type { Reaching } from '../cluster.ts'
-import { size } from '../size.ts'
 import { conninfoText } from './auto-conf.ts'
 import type { ClusterTarget } from './cluster-target.ts'
 import type { Leader } from './join-way.ts'

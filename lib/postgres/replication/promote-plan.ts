@@ -1,6 +1,6 @@
 import { TaskError } from '../../task/errors.ts'
+import { size } from '../../task/size.ts'
 import { duration } from '../../task/text.ts'
-import { size } from '../size.ts'
 import { wasPrimary } from './control.ts'
 import { bytesBetween } from './lsn.ts'
 import { describeNode, isPrimary, isStandby, isSuperseded, type Node, type Nodes } from './nodes.ts'

@@ -1,6 +1,6 @@
 import { TaskError } from '../../task/errors.ts'
 import { exitCode } from '../../task/exit-code.ts'
-import { size } from '../size.ts'
+import { size } from '../../task/size.ts'
 import { isCleanPrimary } from './control.ts'
 import { bytesBetween } from './lsn.ts'
 import { describeNode, isPrimary, isStandby, type Node, type Nodes, primaryOf } from './nodes.ts'

@@ -1,6 +1,7 @@
 import type { AppShell } from '../../app/app.ts'
 import { listMigrations } from '../../app/migrations.ts'
 import { errorBehind, HostError } from '../../host/errors.ts'
+import { size } from '../../task/size.ts'
 import {
   type Content,
   type DatabaseFacts,
@@ -14,7 +15,6 @@ import { failedMigrations, type Migration, pendingMigrations, readMigrations } f
 import { refuse } from '../refusal.ts'
 import type { Server } from '../server.ts'
 import { type DatabaseSettings, readSettings } from '../settings.ts'
-import { size } from '../size.ts'
 import type { DatabaseFlags, DatabaseTarget } from '../target.ts'
 
 /** What there is before anything is changed. */

@@ -1,9 +1,9 @@
 import * as z from 'zod'
 
 import { TaskError } from '../../task/errors.ts'
+import { size } from '../../task/size.ts'
 import type { Way } from '../dump/way.ts'
 import type { Server } from '../server.ts'
-import { size } from '../size.ts'
 import { sql } from '../sql.ts'
 
 const Disk = z.object({ folder: z.string(), wal: z.number() })

@@ -1,4 +1,4 @@
-import { size } from '../size.ts'
+import { size } from '../../task/size.ts'
 import type { ClusterStatus, DatabaseStatus, ServerStatus } from './survey.ts'
 import { connected, seconds } from './warnings.ts'
 

@@ -1,5 +1,5 @@
+import { size } from '../../task/size.ts'
 import { duration } from '../../task/text.ts'
-import { size } from '../size.ts'
 import type { ClusterStatus, DatabaseStatus, ServerStatus } from './survey.ts'
 
 /** Of the connections, when more are taken it is time to look who takes them. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { size } from '../../../lib/postgres/size.ts'
+import { size } from '../../../lib/task/size.ts'
 
 test.each([
   [0, '0 bytes'],

@@ -129,7 +129,7 @@ describe.each([
     expect(await run('backup-down')).toMatchObject({ code: 0, error: '' })
     const left = await lab.sh(
       host,
-      `${program} ps --all --quiet; ls -A ${directory}; ls ${file} 2> /dev/null || true`,
+      `${program} ps --all --quiet --filter name=${name}; ls -A ${directory}; ls ${file} 2> /dev/null || true`,
     )
     expect(left.stdout.trim()).toBe('data')
     expect(counts(await run('backup-down'))).toMatchObject({ changed: 0 })

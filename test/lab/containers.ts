@@ -69,7 +69,7 @@ if [ -e $tar ]; then exit; fi
 root=/var/lib/containers/postgres; rm -rf $root; mkdir -p $root/usr/local/bin
 bin=/usr/lib/postgresql/17/bin
 cd /
-programs="$(printf ' %s' $bin/{postgres,initdb,pg_ctl,psql,pg_dump,pg_dumpall,pg_restore} /usr/bin/{dash,cat,head,df,mkdir,chown,env,id,setpriv,locale})"
+programs="$(printf ' %s' $bin/{postgres,initdb,pg_ctl,psql,pg_dump,pg_dumpall,pg_restore} /usr/bin/{dash,cat,head,sleep,df,mkdir,chown,env,id,setpriv,locale})"
 modules=$(ls /usr/lib/postgresql/17/lib/*.so | grep -v llvm)
 libraries=$(ldd $programs $modules 2> /dev/null | grep -o '/[^ ]*\\.so[^ ]*' | sort -u)
 tar -c --dereference --hard-dereference $programs $modules $libraries /usr/share/postgresql/17 /usr/share/zoneinfo /usr/lib/locale 2> /dev/null | tar -x -C $root

@@ -34,7 +34,8 @@ export async function restoreDump(
   const words = ['--exit-on-error', ...(roles ? [] : ['--no-owner', '--no-acl'])]
   const line = lineOf(program, 'pg_restore', database, words)
   // It may end before it has read all, and then nobody would know whether the rest was whole.
-  const script = scriptOf(program, `${line} && cat > /dev/null`, bytes)
+  // The shell outlives it, see the leash.
+  const script = scriptOf(program, `trap : TERM; ${line} && cat > /dev/null`, bytes)
   const command = host.change({
     keepInputOpen: true,
     shown: { command: `pg_restore into ${database}`, input: '<a stream>' },

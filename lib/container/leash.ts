@@ -31,7 +31,8 @@ const feeder = [
  *
  * Its shells outlive what they have started, and end with a number and by no signal. The parent of a process whose own
  * has ended is the container's first one, and where that is a PostgreSQL server, it takes the death of any child by a
- * signal for a crash of its own, and throws everybody out (seen).
+ * signal for a crash of its own, and throws everybody out (seen). Only a command that does not end when it is asked to
+ * costs that much; PostgreSQL's own programs do end.
  */
 export const leash = [
   'trap : TERM',

@@ -174,11 +174,12 @@ test('what stands in the way of a start is said before it', async () => {
     message: 'there is no guest and no backup job "dbb". Did you mean "db"?',
   })
 
-  const running = await stage({ world: ({ vzdump }) => (vzdump.ms = 1500) })
-  const [first, second] = await Promise.all([
-    running.run({ start: 'db' }),
-    new Promise((resolve) => setTimeout(resolve, 400)).then(() => running.run({ start: 'proxy' })),
-  ])
+  const running = await stage({ world: ({ vzdump }) => (vzdump.ms = 3000) })
+  const before = running.world.snapshots['home']?.length
+  const beginning = running.run({ start: 'db' })
+  await expect.poll(() => running.world.snapshots['home']?.length, { timeout: 30_000 }).not.toBe(before)
+  const second = await running.run({ start: 'proxy' })
+  const first = await beginning
   expect(first.error).toBeUndefined()
   expect(second.error).toMatchObject({
     code: 75,
